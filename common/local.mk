@@ -1,0 +1,6 @@
+EXTRA_DIST += \
+	%D%/attr.h \
+	%D%/checked.h \
+	%D%/cleanup.h \
+	%D%/hash.h \
+	%D%/macros.h

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The merged tree: one writable upper directory over read-only lower ones,
+ * with the semantics and on-disk format of Linux overlayfs. This is the
+ * folder's only public header.
+ *
+ * Every function may be called from any thread. All return 0 or a count, or
+ * a negative errno; results are untouched on failure. Unless said otherwise
+ * they block on disk; with call.nowait they return -EAGAIN *before any
+ * effect* where they would block (a lock held elsewhere, data that is not
+ * cached, a copy-up, a sync, a large merged listing, a slow layer), and are
+ * then called again, whole, on a thread that may block.
+ *
+ * Errors of the real file system come through as they are; errors that the
+ * overlay's own rules make are named at each function.
+ */
+#ifndef VENEER_LAYERS_TREE_H
+#define VENEER_LAYERS_TREE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+#include "attr.h"
+
+struct tree;
+struct tree_config;
+struct node; /* an object of the merged tree, by a name or detached */
+struct handle; /* an open file or directory */
+
+/* Who calls, and how. */
+struct call {
+	bool nowait;
+	uint32_t uid; /* owner of new objects; other than 0: writes drop suid */
+	uint32_t gid; /* group of new objects; UINT32_MAX: as the host does */
+};
+
+/* --- Configuration and life of a tree ---------------------------------- */
+
+struct tree_config *tree_config_new(void);
+void tree_config_free(struct tree_config *config);
+
+/*
+ * Set the option @key to @value (NULL: given without '='). Keys and values
+ * are the kernel's: lowerdir (a:b:c, `\` escapes), lowerdir+ (one path),
+ * upperdir, workdir, userxattr, ...; and lower, upper, work (one path each,
+ * no escapes). May be given twice only for lower and lowerdir+.
+ * Returns 0, -EINVAL (*@ret_why says what is wrong and, for an unknown key,
+ * names the nearest known one), -ENOMEM. *@ret_why is malloced, the
+ * caller's to free, and may be NULL without memory.
+ */
+int tree_config_set(struct tree_config *config, const char *key,
+		    const char *value, char **ret_why);
+
+/* The keys that tree_config_set() knows, NULL-terminated. */
+const char *const *tree_config_keys(void);
+
+/* Something odd that does not stop the start; @line is borrowed. */
+typedef void (*tree_warn)(void *ctx, const char *line);
+
+/*
+ * Open the layers of @config: the start-up checks of overlayfs, the locks on
+ * upper and work, a clean work directory.
+ * Returns 0, or an errno with a line in *@ret_why (malloced) that names the
+ * path and what to do: -ENOENT, -ENOTDIR, -EINVAL, -ELOOP, -EBUSY (in use
+ * by another veneer or a kernel mount), -EROFS and others.
+ */
+int tree_open(const struct tree_config *config, tree_warn warn, void *warn_ctx,
+	      struct tree **ret, char **ret_why);
+
+/*
+ * Close @t. Every node and handle must have been given back; the layers'
+ * locks are released.
+ */
+void tree_close(struct tree *t);
+
+/* Is there no upper, or one that cannot be written? */
+bool tree_is_read_only(const struct tree *t);
+
+/*
+ * Tell the tree how long an inline (nowait) call for @n took. Over
+ * TREE_SLOW_NS the layers count as slow for TREE_SLOW_FOR_MS and nowait
+ * calls that reach the disk return -EAGAIN meanwhile. Does not block.
+ */
+void tree_note_duration(struct node *n, uint64_t ns);
+#define TREE_SLOW_NS UINT64_C(2000000)
+#define TREE_SLOW_FOR_MS 1000
+
+/* --- References ------------------------------------------------------- */
+
+/* A new reference to the root. Does not block. */
+struct node *tree_root(struct tree *t);
+
+struct node *node_ref(struct node *n);
+/* NULL is fine. May close descriptors, hence may block on a slow layer. */
+void node_unref(struct node *n);
+/* Drop a handle without caring for the result of close; NULL is fine. */
+void handle_unref(struct handle *h);
+/*
+ * Drop a handle and report what close(2) said (a full disk under NFS). The
+ * reference is gone in any case but -EAGAIN (nowait only).
+ */
+int tree_release(struct handle *h, const struct call *c);
+
+/* The type (S_IFMT) of @n. Does not block. */
+mode_t node_type(const struct node *n);
+struct node *handle_node(struct handle *h); /* borrowed */
+
+/* --- Names ------------------------------------------------------------ */
+
+/*
+ * Walk up to @nr names from @from. ".." stops at the root; "." stays.
+ * Symbolic links are not followed. *@ret_nr counts the steps made and
+ * @ret_idents describes each.
+ * Returns 0 if all were made: *@ret is then a new reference. -ENOENT,
+ * -ENOTDIR, -ENAMETOOLONG and others of the step that failed: *@ret_nr and
+ * @ret_idents are set in that case too.
+ */
+int tree_walk(struct node *from, const struct call *c, const struct name *names,
+	      unsigned nr, struct ident *ret_idents, unsigned *ret_nr,
+	      struct node **ret);
+
+/* The present identity of @n; -ESTALE if it vanished behind our back. */
+int tree_ident(struct node *n, const struct call *c, struct ident *ret);
+
+/*
+ * @flags: host O_* (access mode, APPEND, TRUNC, DIRECTORY, DSYNC, SYNC).
+ * Write access or TRUNC copies up. Returns 0, -EISDIR, -ENOTDIR, -ELOOP (a
+ * symbolic link), -ENXIO (device, fifo, socket), -EROFS, -ENOSPC, ...
+ * *@ret: the caller's reference.
+ */
+int tree_open_node(struct node *n, const struct call *c, int flags,
+		   struct handle **ret, struct ident *ret_ident);
+
+/*
+ * Create and open a regular file, in one step; without O_EXCL an existing
+ * regular file is opened (O_TRUNC honoured). -EEXIST also for an existing
+ * symbolic link, -EISDIR for a directory.
+ */
+int tree_create(struct node *dir, const struct call *c, struct name name,
+		int flags, mode_t mode, struct node **ret,
+		struct handle **ret_handle, struct ident *ret_ident);
+int tree_mkdir(struct node *dir, const struct call *c, struct name name,
+	       mode_t mode, struct ident *ret);
+int tree_symlink(struct node *dir, const struct call *c, struct name name,
+		 struct name target, struct ident *ret);
+/* -EPERM for a character device 0:0, which is a whiteout. */
+int tree_mknod(struct node *dir, const struct call *c, struct name name,
+	       mode_t mode, uint32_t major, uint32_t minor, struct ident *ret);
+/* -EPERM for a directory, -EXDEV between trees, -ENOENT for an unlinked @n. */
+int tree_link(struct node *n, const struct call *c, struct node *dir,
+	      struct name name);
+/* -EISDIR, -ENOTDIR, -ENOTEMPTY, -EBUSY, ... */
+int tree_unlink(struct node *dir, const struct call *c, struct name name,
+		bool is_dir);
+/* Unlink or rmdir @n by the name it has now; -ENOENT if it has none. */
+int tree_remove(struct node *n, const struct call *c);
+/*
+ * POSIX rename. -EXDEV for a directory that is not purely of the upper, as
+ * overlayfs does by default, and between trees.
+ */
+int tree_rename(struct node *olddir, struct name oldname, struct node *newdir,
+		struct name newname, const struct call *c);
+int tree_rename_node(struct node *n, struct node *newdir, struct name newname,
+		     const struct call *c);
+
+/* --- Content ---------------------------------------------------------- */
+
+/*
+ * Read into @iov. Returns the count, 0 at end of file; short only there
+ * (a short read of what is cached is -EAGAIN under nowait).
+ */
+ssize_t tree_read(struct handle *h, const struct call *c,
+		  const struct iovec *iov, unsigned nr_iov, uint64_t off);
+/* Short only where the disk filled up. -EBADF without write access. */
+ssize_t tree_write(struct handle *h, const struct call *c,
+		   const struct iovec *iov, unsigned nr_iov, uint64_t off);
+/* @h may be NULL. A node of a lower layer: 0 without any effect. */
+int tree_fsync(struct node *n, struct handle *h, const struct call *c,
+	       bool datasync);
+/*
+ * List from @off (0: afresh; else a cookie that this handle gave). Calls
+ * @emit for each entry, "." and ".." first, until it returns false or the
+ * end is reached. -ENOTDIR.
+ */
+int tree_readdir(struct handle *h, const struct call *c, uint64_t off,
+		 dirent_emit emit, void *ctx);
+/* -EINVAL for what is no link. Returns the length, cut to @size. */
+ssize_t tree_readlink(struct node *n, const struct call *c, char *buf,
+		      size_t size);
+
+/* --- Attributes ------------------------------------------------------- */
+
+/* @h may be NULL, here and below. */
+int tree_getattr(struct node *n, struct handle *h, const struct call *c,
+		 struct attr *ret);
+/*
+ * In the order size, owner, mode, times; each part that succeeded stays.
+ * -EISDIR, -EINVAL (size of what is no regular file), -EPERM, -EROFS...
+ */
+int tree_setattr(struct node *n, struct handle *h, const struct call *c,
+		 const struct attr_set *set);
+int tree_statfs(struct node *n, const struct call *c, struct fs_info *ret);
+
+/*
+ * The value of @name, or with an empty name the NUL-separated list, in a
+ * malloced *@ret (NULL when empty). Private names are escaped as overlayfs
+ * does. -ENODATA, -EOPNOTSUPP, -E2BIG (over TREE_XATTR_MAX).
+ */
+int tree_getxattr(struct node *n, struct handle *h, const struct call *c,
+		  struct name name, void **ret, size_t *ret_size);
+/* @value NULL: remove. -ENODATA, -EEXIST, -EOPNOTSUPP, -EPERM, -E2BIG... */
+int tree_setxattr(struct node *n, struct handle *h, const struct call *c,
+		  struct name name, const void *value, size_t size, int flags);
+#define TREE_XATTR_MAX 65536
+
+/* --- Byte-range locks: kept per object, never wait ---------------------- */
+
+/*
+ * Set or (type NONE) remove a lock of range->owner and proc_id. Returns 0
+ * or -EAGAIN: another one conflicts; never a wait (nor a retry on a worker:
+ * does not block). -ENOLCK: too many. All locks of a handle go with it.
+ */
+int tree_lock(struct handle *h, const struct lock_range *range);
+/*
+ * Would @range conflict? Turns it into the conflicting lock, with its
+ * client id copied into @client_id, or into type NONE.
+ */
+int tree_getlock(struct handle *h, struct lock_range *range,
+		 char client_id[LOCK_CLIENT_ID_MAX]);
+
+#endif

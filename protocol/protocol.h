@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What a transport and a protocol say to each other. A transport turns
+ * whatever carries bytes into struct msg; a session answers each msg exactly
+ * once, by send() or drop().
+ */
+#ifndef VENEER_PROTOCOL_PROTOCOL_H
+#define VENEER_PROTOCOL_PROTOCOL_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+struct backend;
+struct msg;
+struct session;
+
+/* The transport's side of a message. Loop thread only. */
+struct msg_ops {
+	/*
+	 * Make room for a reply of up to @len bytes and fill in out, nr_out
+	 * and out_len (>= @len); the first iovec holds at least
+	 * protocol->min_reply bytes. Called at most once a message, but for
+	 * growing after a call that asked for less.
+	 * Returns 0, -ENOMEM, or -EMSGSIZE (a virtqueue chain too short).
+	 */
+	int (*room)(struct msg *msg, size_t len);
+	/* Send the first @len bytes of out; the message is then the transport's. */
+	void (*send)(struct msg *msg, size_t len);
+	/* No reply will come (flushed, session reset). Likewise gives it back. */
+	void (*drop)(struct msg *msg);
+};
+
+struct msg {
+	const struct msg_ops *ops;
+	/*
+	 * One whole request. The first iovec holds at least its first
+	 * protocol->head_len() bytes and stays readable, and unchanged by
+	 * the guest, until send() or drop(); the rest is file data that may
+	 * lie in guest memory.
+	 */
+	const struct iovec *in;
+	unsigned nr_in;
+	size_t in_len;
+	/* Room for the reply, after room(). */
+	struct iovec *out;
+	unsigned nr_out;
+	size_t out_len;
+};
+
+/* How a session tells its connection things; the loop thread. */
+struct session_events {
+	/*
+	 * A line for the log, already escaped; level as in syslog(3)
+	 * (LOG_DEBUG: one line a request, asked for only if trace is set).
+	 */
+	void (*log)(void *owner, int level, const char *line);
+	/* The client broke a rule that has no answer: close. @why is static. */
+	void (*fatal)(void *owner, const char *why);
+	/* The session can take messages again (after is_full() was true). */
+	void (*ready)(void *owner);
+};
+
+struct session_config {
+	const struct backend *backend; /* borrowed, outlives the session */
+	const struct session_events *events; /* borrowed, likewise */
+	void *owner; /* handed back in requests and events */
+	uint64_t owner_id; /* unique in the server: the owner of locks */
+	bool trace; /* log a line per request at LOG_DEBUG */
+	uint32_t max_msize; /* bytes, 4096 to 16 MiB */
+	unsigned max_fids;
+	unsigned max_inflight; /* requests running at once */
+	size_t max_inflight_bytes; /* of reply room and request data */
+	bool append_strict, append_positional; /* neither: auto (9p.md 5.9) */
+};
+
+struct protocol {
+	const char *name; /* as in ADDR: "9p", "nbd" */
+	size_t min_frame; /* bytes that frame_len() needs */
+	size_t min_reply; /* bytes that the first out iovec must hold */
+	/*
+	 * The length of the frame that begins with @head (min_frame bytes or
+	 * more). Returns it, or -EPROTO: this stream cannot be followed.
+	 */
+	ssize_t (*frame_len)(const struct session *s, const uint8_t *head);
+	/* How many bytes of a frame must be contiguous: all but file data. */
+	size_t (*head_len)(const uint8_t *head, size_t len);
+	/* Returns NULL without memory. */
+	struct session *(*session_new)(const struct session_config *config);
+	/* Take one message. May answer it, and others, before it returns. */
+	void (*session_receive)(struct session *s, struct msg *msg);
+	/* Is there no room for another message? Then stop reading. */
+	bool (*session_is_full)(const struct session *s);
+	/*
+	 * The connection is gone: cancels what has not begun, forgets
+	 * replies. Every message not yet answered is drop()ped, at once or
+	 * when its request is done.
+	 */
+	void (*session_close)(struct session *s);
+	/* After session_close(): has every request come back? */
+	bool (*session_is_idle)(const struct session *s);
+	/* Only when idle. Releases all fids. */
+	void (*session_free)(struct session *s);
+};
+
+extern const struct protocol protocol_9p;
+
+/* The protocol called @name, or NULL. */
+const struct protocol *protocol_find(const char *name, size_t len);
+
+#endif
