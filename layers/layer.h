@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A layer: one stacked directory, what its file system can do, and (for the
+ * upper) the work directory. Const after tree_open() but where noted.
+ */
+#ifndef VENEER_LAYERS_LAYER_H
+#define VENEER_LAYERS_LAYER_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "tree.h"
+
+struct layer {
+	unsigned idx; /* 0: the upper; 1 to n: the lowers, topmost first */
+	char *path; /* owned; for messages and /proc only */
+	int fd; /* owned; O_RDONLY of the root directory */
+	dev_t dev; /* of the root */
+	ino_t ino;
+	uint64_t fs_type; /* statfs f_type */
+	uint32_t namelen;
+	uint8_t uuid[16]; /* of the file system, as FS_IOC_GETFSUUID */
+	bool has_uuid; /* and it is known and not zero */
+	bool has_xattr; /* private xattrs can be kept (upper), read */
+	bool has_handles; /* name_to_handle_at works */
+	bool decodes_handles; /* and so does open_by_handle_at, for us */
+	bool is_slow; /* a network or FUSE file system: never inline */
+	bool counts_xattr_blocks; /* st_blocks may include xattrs */
+};
+
+/* The one layer that may be written, and its work directory. */
+struct upper {
+	struct layer layer; /* idx 0 */
+	char *work_path; /* owned; as given */
+	int base_fd; /* owned; the workdir= directory, flock()ed */
+	int work_fd; /* owned; W/work, the staging area */
+	bool has_tmpfile;
+	bool is_volatile;
+	bool can_chown; /* CAP_CHOWN: new objects get the client's owner */
+	bool can_clone; /* cleared by the first FICLONE that cannot; atomic
+			       accesses not needed: a lost update costs a call */
+	atomic_uint next_temp;
+
+	pthread_mutex_t whiteout_lock;
+	char whiteout[16]; /* under whiteout_lock: the shared one, or "" */
+	bool no_shared_whiteout; /* under whiteout_lock: link failed once */
+
+	/*
+	 * Failure tests: the change number fail_at (from 1) fails with
+	 * fail_errno, or kills the process if that is 0. Read from the
+	 * environment at start in builds with tests only.
+	 */
+	atomic_long nr_changes;
+	long fail_at;
+	int fail_errno;
+};
+
+/* What the layers are opened from: the parsed options. */
+struct tree_config {
+	char **lowers; /* owned, decoded, topmost first */
+	unsigned nr_lowers;
+	char *upper, *work; /* owned, or NULL */
+	int userxattr; /* 1 on, 0 off, -1: as privileges allow */
+	bool is_volatile;
+};
+
+#define LAYER_MAX_LOWERS 500
+
+struct layer_set {
+	struct upper *upper; /* owned, or NULL: read-only */
+	struct layer *lowers; /* owned; lowers[i].idx == i + 1 */
+	unsigned nr_lowers;
+	bool userxattr; /* the private prefix is user.overlay. */
+};
+
+/*
+ * Open all layers of @config with the checks of reference overlay 1.3, take
+ * the locks (flock on upper and workdir), clean and make W/work.
+ * Returns 0 or an errno and a line in *@ret_why, as tree_open(). @ret may
+ * have been filled in part on failure: layer_set_fini() in any case.
+ */
+int layer_set_open(const struct tree_config *config, tree_warn warn,
+		   void *warn_ctx, struct layer_set *ret, char **ret_why);
+void layer_set_fini(struct layer_set *set);
+
+/*
+ * workdir.c: make W/work afresh (overlay.md 1.4) in u->base_fd and fill in
+ * u->work_fd. -EROFS: what is in it cannot be cleaned (the tree is then
+ * read-only, as the kernel's). -EINVAL: an entry in work/incompat.
+ */
+int workdir_open(struct upper *u, char **ret_why);
+/* Remove the shared whiteout and whatever temporaries are left. */
+void workdir_close(struct upper *u);
+/* A fresh "#hex" temporary name in the staging area. */
+void workdir_temp(struct upper *u, char ret[16]);
+/*
+ * Remove the temporary @name from the staging area, with what is in it if it
+ * is a directory of at most one level. Best effort.
+ */
+void workdir_discard(struct upper *u, const char *name);
+
+#endif

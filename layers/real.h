@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Every system call on a layer, one thin wrapper each: one place to trace,
+ * to inject failures and to audit. What only reads takes an object; what
+ * changes something takes the upper too, and there is no other way to change
+ * a layer: the lowers' type has no such functions.
+ *
+ * An object is a descriptor, or a directory descriptor and one checked name.
+ * Symbolic links are never followed. All return 0, a count or a descriptor
+ * (O_CLOEXEC, the caller's), or negative errno. All may block.
+ */
+#ifndef VENEER_LAYERS_REAL_H
+#define VENEER_LAYERS_REAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+#include <time.h>
+
+struct upper;
+
+struct at {
+	int fd; /* borrowed: O_PATH is enough */
+	const char *name; /* borrowed: one component, or "": fd itself */
+};
+
+#define AT(fd_, name_) ((struct at){ .fd = (fd_), .name = (name_) })
+
+/* --- Reading: any layer ------------------------------------------------ */
+
+/* Basic stats and btime. */
+int real_statx(struct at at, struct statx *ret);
+/* An O_PATH descriptor; -ENOTDIR for real_open_dir() if it is none. */
+int real_open_path(struct at at);
+int real_open_dir(struct at at);
+/*
+ * Open a regular file or directory for I/O. O_NOFOLLOW, O_NOCTTY and
+ * O_NONBLOCK are added; the caller has seen the type under its lock, and a
+ * type that differs when opened is -ESTALE. O_NOATIME in @flags is dropped
+ * where it is not allowed.
+ */
+int real_open(struct at at, int flags);
+ssize_t real_readlink(struct at at, char *buf, size_t size);
+int real_statfs(int fd, struct statfs *ret);
+
+/* -ENODATA also where the file system has no xattrs of that kind. */
+ssize_t real_getxattr(struct at at, const char *name, void *buf, size_t size);
+/* As the system says: -EOPNOTSUPP and -ERANGE included. */
+ssize_t real_getxattr_raw(struct at at, const char *name, void *buf,
+			  size_t size);
+ssize_t real_listxattr(struct at at, char *buf, size_t size);
+
+/* With @nowait: -EAGAIN unless all of it is cached (or end of file). */
+ssize_t real_preadv(int fd, const struct iovec *iov, unsigned nr_iov,
+		    uint64_t off, bool nowait);
+/* SEEK_DATA or SEEK_HOLE; -ENXIO past the last data. */
+int64_t real_seek(int fd, uint64_t off, int whence);
+/* close(2), with its result. */
+int real_close(int fd);
+
+/* --- Changing: the upper only ------------------------------------------ */
+
+/* O_CREAT | O_EXCL are added. */
+int real_create(struct upper *u, struct at at, int flags, mode_t mode);
+int real_tmpfile(struct upper *u, int dirfd, mode_t mode);
+/* Give the O_TMPFILE (or any object) behind @fd a name. */
+int real_link_fd(struct upper *u, int fd, struct at to);
+int real_link(struct upper *u, struct at from, struct at to);
+int real_mkdir(struct upper *u, struct at at, mode_t mode);
+int real_mknod(struct upper *u, struct at at, mode_t mode, dev_t dev);
+int real_symlink(struct upper *u, const char *target, struct at at);
+/* @flags: 0 or AT_REMOVEDIR. */
+int real_unlink(struct upper *u, struct at at, int flags);
+/* @flags: 0, RENAME_NOREPLACE, RENAME_EXCHANGE, RENAME_WHITEOUT. */
+int real_rename(struct upper *u, struct at from, struct at to, unsigned flags);
+
+int real_chmod(struct upper *u, struct at at, mode_t mode);
+/* -1: leave. Clears setuid, setgid and capabilities, as the kernel does. */
+int real_chown(struct upper *u, struct at at, uid_t uid, gid_t gid);
+int real_utimens(struct upper *u, struct at at, const struct timespec ts[2]);
+int real_setxattr(struct upper *u, struct at at, const char *name,
+		  const void *value, size_t size, int flags);
+int real_removexattr(struct upper *u, struct at at, const char *name);
+
+int real_truncate(struct upper *u, int fd, uint64_t size);
+/* @dsync: this write is on disk when it returns (RWF_DSYNC). */
+ssize_t real_pwritev(struct upper *u, int fd, const struct iovec *iov,
+		     unsigned nr_iov, uint64_t off, bool dsync);
+/* -EOPNOTSUPP, -EXDEV, -EINVAL...: the file system cannot. */
+int real_clone(struct upper *u, int dst, int src);
+ssize_t real_copy_range(struct upper *u, int dst, int src, uint64_t off,
+			size_t count);
+/* Nothing at all on a volatile upper. */
+int real_fsync(struct upper *u, int fd, bool datasync);
+
+#endif
