@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What a name means in a merged directory (overlay.md 1.5). Private to
+ * layers/.
+ */
+#ifndef VENEER_LAYERS_LOOKUP_H
+#define VENEER_LAYERS_LOOKUP_H
+
+#include "node.h"
+
+/* What was found under a name, read afresh from the layers. */
+struct found {
+	struct node *node; /* counted; NULL: nothing is visible there */
+	struct statx stx; /* of the topmost real object, if node */
+	bool is_upper_whiteout; /* nothing, because the upper says so: what
+				   is created here must replace it */
+};
+
+/*
+ * Look @name up below @dir, which is locked (shared at least) and not
+ * removed. *@ret is filled in on success, also when nothing is there.
+ * Returns 0, -ENAMETOOLONG, -EPERM (a redirect or metacopy that is not
+ * followed), -EAGAIN (nowait and slow) or what the disk says.
+ */
+int lookup_name(struct node *dir, struct name name, const struct call *c,
+		struct found *ret);
+
+static inline void
+cleanup_found(struct found *f)
+{
+	node_unref(f->node);
+}
+#define CLEANUP_FOUND __attribute__((cleanup(cleanup_found)))
+
+/*
+ * Does @dir's lower stack show something under @name, so that removing it
+ * from the upper needs a whiteout (overlay.md 3.3)? @dir is locked.
+ */
+int lookup_lower_positive(struct node *dir, struct name name, bool *ret);
+
+#endif

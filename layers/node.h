@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The merged tree in memory: nodes (names), bodies (objects), directories.
+ * Private to layers/.
+ *
+ * Lock order, outermost first; what is not listed together is never held
+ * together:
+ *
+ *   1. tree.rename_lock     renames that change a parent
+ *   2. dir.lock             a directory before those below it; two that are
+ *                           not one below the other by address of the dir
+ *   3. tree.copyup_lock     who is copying what up; never held over I/O
+ *   4. body.lock            real files, generation, pin
+ *   5. tree.names_lock      the tables, reference counts that reach 0
+ *
+ * A copy-up is done before any dir.lock is taken; it takes the parent's
+ * dir.lock itself, for the short moment of publishing.
+ * dir.lock held shared: its descriptors stay, its names stay; exclusive:
+ * names come and go. Data is read and written with no lock held at all: a
+ * real file is counted.
+ */
+#ifndef VENEER_LAYERS_NODE_H
+#define VENEER_LAYERS_NODE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+#include <sys/types.h>
+
+#include "hash.h"
+#include "layer.h"
+#include "real.h"
+#include "tree.h"
+
+struct body;
+struct lock_table;
+
+/* A file opened in a layer, shared by handles that ask for the same. */
+struct realfile {
+	LIST_ENTRY(realfile) by_body; /* under body.lock */
+	unsigned refs; /* under body.lock */
+	int fd; /* owned; const */
+	int flags; /* const; as given to real_open() */
+	unsigned generation; /* const; body.generation when opened */
+};
+
+/* What a directory has beyond other objects; embedded at the end. */
+struct dir {
+	pthread_rwlock_t lock;
+	/* under lock */
+	int upper_fd; /* owned O_PATH; -1: not in the upper */
+	bool is_removed; /* rmdir()ed: nothing can be created in it */
+	bool is_opaque; /* the upper hides what lies below */
+	bool has_origin; /* the upper directory has an origin mark: it may
+			    contain whiteouts */
+	bool is_marked_impure; /* upper may hold children with an origin */
+	unsigned nr_lowers;
+	struct dir_lower {
+		int fd; /* owned O_PATH */
+		unsigned layer; /* idx of the layer */
+	} * lowers; /* owned, topmost first; const after start */
+};
+
+/*
+ * An object: what all its names share. In tree.bodies while a second name
+ * may look for it (an upper object with more than one link).
+ */
+struct body {
+	struct tree *tree; /* borrowed: outlives it; const */
+	struct hash_entry by_real; /* under tree.names_lock */
+	bool is_hashed; /* under tree.names_lock */
+	unsigned refs; /* under tree.names_lock; by nodes */
+	mode_t type; /* S_IFMT; const */
+	uint64_t path; /* ident.path; const */
+	/*
+	 * Where the topmost real object is. Written with the parent's
+	 * dir.lock (a directory: its own too) exclusive at copy-up; read
+	 * under either, or relaxed as a hint.
+	 */
+	atomic_uint layer;
+	dev_t real_dev;
+	ino_t real_ino;
+	atomic_uint generation; /* moves when the data moves to another file */
+	atomic_uint nr_writes; /* content changes seen by us */
+	atomic_bool may_have_suid; /* writes must look at suid and sgid */
+	pthread_mutex_t lock;
+	/* under lock */
+	LIST_HEAD(, realfile) files; /* counted by handles; weak here */
+	int pin_fd; /* owned O_PATH; -1. Of an object whose name is gone */
+	struct lock_table *locks; /* owned; NULL before the first lock */
+	struct dir *dir; /* owned; NULL: no directory; const */
+};
+
+struct node {
+	struct hash_entry by_name; /* under tree.names_lock */
+	unsigned refs; /* atomic; reaches 0 under names_lock */
+	bool is_hashed; /* under tree.names_lock */
+	bool is_detached; /* its name is gone; under names_lock and the old
+			     parent's dir.lock */
+	uint8_t name_len;
+	struct node *parent; /* counted; NULL: the root. Of a detached node:
+				its last parent. Changes under rename_lock,
+				both dir.locks and names_lock */
+	struct body *body; /* counted; const */
+	TAILQ_ENTRY(node) by_age; /* idle directories; under names_lock */
+	char *name; /* owned unless inline_name; NUL-terminated; like parent */
+	char inline_name[];
+};
+
+/* An open file or directory: what a fid holds. */
+struct handle {
+	atomic_uint refs;
+	struct node *node; /* counted; const */
+	int flags; /* const; host O_* */
+	struct realfile *real; /* counted; under body.lock; regular files */
+	struct dirstream *stream; /* owned; directories; has its own lock */
+};
+
+#define TREE_MAX_DEVICES 255
+
+struct tree {
+	/* const after tree_open() */
+	struct layer_set layers;
+	const char *private_prefix; /* "trusted.overlay." or "user.overlay." */
+	size_t private_prefix_len;
+	struct node *root; /* counted */
+	uint32_t namelen; /* the largest of all layers */
+
+	pthread_mutex_t rename_lock;
+
+	pthread_mutex_t copyup_lock;
+	pthread_cond_t copyup_done; /* some copy-up ended; with copyup_lock */
+	LIST_HEAD(, copyup) copyups; /* running ones; under copyup_lock */
+
+	pthread_mutex_t names_lock;
+	struct hash names; /* nodes by (parent, name) */
+	struct hash bodies; /* by (real_dev, real_ino) */
+	TAILQ_HEAD(, node) idle_dirs; /* refs == 0, kept; oldest first */
+	unsigned nr_idle_dirs, max_idle_dirs;
+	/* Index -> device, for ident.path; grows under names_lock only. */
+	dev_t devices[TREE_MAX_DEVICES];
+	atomic_uint nr_devices;
+
+	atomic_llong slow_until_ns; /* CLOCK_MONOTONIC */
+};
+
+/* --- Locks that obey call.nowait --------------------------------------- */
+
+/* Returns 0 or (nowait) -EAGAIN. */
+int lock_mutex(pthread_mutex_t *m, const struct call *c);
+int lock_dir_shared(struct node *dir, const struct call *c);
+int lock_dir_excl(struct node *dir, const struct call *c);
+void unlock_dir(struct node *dir);
+
+/* Release a directory locked by one of the above at the end of a scope. */
+static inline void
+cleanup_unlock_dir(struct node **dir)
+{
+	if (*dir)
+		unlock_dir(*dir);
+}
+#define CLEANUP_UNLOCK_DIR __attribute__((cleanup(cleanup_unlock_dir)))
+
+static inline void
+cleanup_node_unref(struct node **n)
+{
+	node_unref(*n);
+}
+#define CLEANUP_UNREF_NODE __attribute__((cleanup(cleanup_node_unref)))
+
+/* --- Nodes -------------------------------------------------------------- */
+
+/*
+ * The node of @name below @dir if it is in memory: a new reference, or NULL.
+ * @dir is locked at least shared.
+ */
+struct node *node_find(struct node *dir, struct name name);
+
+/*
+ * Put a node for @name below @dir, whose object is @body, into the table.
+ * Takes over the reference to @body in any case. When another thread was
+ * first with the same name its node is returned instead. NULL: no memory.
+ */
+struct node *node_add(struct node *dir, struct name name, struct body *body);
+
+/*
+ * Take @n out of the table: its name is gone (unlink, or replaced by a
+ * rename). @dir.lock exclusive. For an object other than a directory that
+ * somebody still holds, node_pin() it first.
+ */
+void node_detach(struct node *n);
+/* Does anybody but the caller hold @n? A hint, right under dir.lock excl. */
+bool node_is_shared(const struct node *n);
+/* Keep a way to the object (O_PATH) for when its name is gone. */
+int node_pin(struct node *n, struct at at);
+/*
+ * Give @n a new place. rename_lock, both dir.locks exclusive; any node at
+ * the new place was detached. -ENOMEM before any effect.
+ */
+int node_move_prepare(struct name name, char **ret_name);
+void node_move(struct node *n, struct node *newdir, struct name name,
+	       char *prepared);
+
+/*
+ * A new body, not in any table. @dir: its directory part, taken over (also
+ * on failure), or NULL. Returns NULL without memory.
+ */
+struct body *body_new(struct tree *t, const struct statx *stx, unsigned layer,
+		      uint64_t path, struct dir *dir);
+/*
+ * The body of an upper object with more than one link, if it is in memory: a
+ * new reference, or NULL.
+ */
+struct body *body_find(struct tree *t, dev_t dev, ino_t ino);
+struct body *body_ref(struct body *b);
+void body_unref(struct body *b);
+/* Let other names find @b by (real_dev, real_ino). */
+void body_publish(struct body *b);
+void body_unpublish(struct body *b);
+
+struct dir *dir_new(unsigned nr_lowers);
+/* Closes its descriptors. NULL is fine. */
+void dir_free(struct dir *d);
+
+/* --- Access to the real object ------------------------------------------ */
+
+/*
+ * The topmost real object of a node, held in place: by the shared lock of
+ * its parent (or of itself, a directory), or because it is pinned.
+ */
+struct access {
+	struct node *locked; /* counted and locked shared, or NULL */
+	struct at at;
+	unsigned layer;
+};
+
+/* Returns 0, -EAGAIN (nowait), -ESTALE (no way to it is left). */
+int access_begin(struct node *n, const struct call *c, struct access *ret);
+void access_end(struct access *a);
+#define CLEANUP_ACCESS __attribute__((cleanup(access_end)))
+/* What access_end() accepts before access_begin(). */
+#define ACCESS_NONE ((struct access){ .at = { .fd = -1 } })
+
+/* The fd of @layer in @dir's stack (locked), or -1. */
+int dir_fd_of(const struct dir *d, unsigned layer);
+
+/* Is the layer slow now (design.md 3, rule 3)? Then nowait calls give up. */
+bool layer_is_slow(const struct tree *t, unsigned layer);
+#define RETURN_IF_SLOW(t, layer, c)                             \
+	do {                                                    \
+		if ((c)->nowait && layer_is_slow((t), (layer))) \
+			return -EAGAIN;                         \
+	} while (0)
+
+static inline struct upper *
+node_upper(const struct node *n)
+{
+	return n->body->tree->layers.upper;
+}
+
+static inline bool
+body_is_upper(const struct body *b)
+{
+	return atomic_load_explicit(&b->layer, memory_order_acquire) == 0;
+}
+
+/* Make sure a name fits a buffer and copy it there with a NUL. */
+static inline const char *
+name_copy(struct name name, char buf[static 256])
+{
+	size_t len = name.len < 255 ? name.len : 255;
+
+	__builtin_memcpy(buf, name.ptr, len);
+	buf[len] = '\0';
+	return buf;
+}
+
+#endif

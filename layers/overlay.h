@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The marks that overlayfs leaves in layers: whiteouts (whiteout.c), private
+ * xattrs (xattr.c) and origins (origin.c). Nobody else knows how they look.
+ */
+#ifndef VENEER_LAYERS_OVERLAY_H
+#define VENEER_LAYERS_OVERLAY_H
+
+#include "node.h"
+
+/* --- Whiteouts ---------------------------------------------------------- */
+
+/*
+ * Is the object that @stx describes a whiteout? Asks the disk only about
+ * empty regular files of a lower layer (xattr whiteouts). 1, 0 or errno.
+ */
+int whiteout_is(const struct tree *t, unsigned layer, struct at at,
+		const struct statx *stx);
+
+/*
+ * Make a whiteout under a fresh temporary name in the staging area, as a
+ * link of the shared one where that goes (overlay.md 3.2).
+ */
+int whiteout_make(struct upper *u, char ret_name[16]);
+
+/* --- Private xattrs ------------------------------------------------------ */
+
+enum private_xattr {
+	PRIVATE_OPAQUE,
+	PRIVATE_REDIRECT,
+	PRIVATE_METACOPY,
+	PRIVATE_ORIGIN,
+	PRIVATE_IMPURE,
+	PRIVATE_WHITEOUT,
+	PRIVATE_IDENT, /* ours: ident.path where an origin tells nobody */
+};
+
+/* -ENODATA when absent or unreadable; see real_getxattr(). */
+ssize_t private_get(const struct tree *t, struct at at, enum private_xattr x,
+		    void *buf, size_t size);
+int private_set(const struct tree *t, struct at at, enum private_xattr x,
+		const void *value, size_t size);
+
+/* The name under which a client's xattr is stored (overlay.md 2.4). */
+#define XATTR_NAME_BUF 272
+/*
+ * Returns 0, -EOPNOTSUPP (too long, or no namespace that passes), -ERANGE.
+ */
+int xattr_to_stored(const struct tree *t, struct name name,
+		    char ret[XATTR_NAME_BUF]);
+/* Is the stored @name private, and so hidden and never copied up? */
+bool xattr_is_private(const struct tree *t, const char *name);
+
+/* --- Origins -------------------------------------------------------------- */
+
+/*
+ * The origin of the lower object at @at, as the kernel encodes it (overlay.md
+ * 2.2). Returns its length; 0: to be written empty, nobody could decode it.
+ */
+#define ORIGIN_MAX 160
+size_t origin_encode(const struct layer *layer, struct at at,
+		     uint8_t ret[ORIGIN_MAX]);
+
+/*
+ * The ident.path of the lower object that the upper object @at was copied
+ * up from. -ENODATA: it has none, or none that leads anywhere.
+ */
+int origin_decode(struct tree *t, struct at at, mode_t type, uint64_t *ret);
+
+/* --- Identity (ino.c) ------------------------------------------------------ */
+
+/* ident.path of the real object (@dev, @ino); unique over all devices. */
+uint64_t ino_to_path(struct tree *t, dev_t dev, ino_t ino);
+static inline dev_t
+statx_dev(const struct statx *stx)
+{
+	return (dev_t)(((uint64_t)stx->stx_dev_major << 32) |
+		       stx->stx_dev_minor);
+}
+/* qid.version of a state of the object's content: never 0. */
+uint32_t ino_version(const struct body *b, const struct statx *stx);
+void ino_ident(const struct body *b, const struct statx *stx,
+	       struct ident *ret);
+
+#endif

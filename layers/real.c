@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The wrappers around system calls that read a layer; real-change.c has
+ * those that change one. errno is read here, on the line after the call,
+ * and nowhere else in layers/.
+ *
+ * What has no *at() form (xattrs, before Linux 6.13; opening an O_PATH
+ * descriptor for good) goes through /proc/self/fd/N or /proc/self/fd/N/name:
+ * the magic link leads to the very object behind the descriptor, whatever
+ * became of its path, and the l* calls do not follow the last component.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/stat.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include "cleanup.h"
+#include "real-path.h"
+#include "real.h"
+
+#define STATX_WANTED (STATX_BASIC_STATS | STATX_BTIME)
+
+int
+real_statx(struct at at, struct statx *ret)
+{
+	int r = statx(at.fd, at.name,
+		      AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH,
+		      STATX_WANTED, ret);
+
+	return r < 0 ? -errno : 0;
+}
+
+static int
+open_at(struct at at, int flags)
+{
+	struct real_path p;
+	int fd;
+
+	if (*at.name) {
+		fd = openat(at.fd, at.name, flags | O_NOFOLLOW);
+		return fd < 0 ? -errno : fd;
+	}
+	/* The magic link must be followed; what it leads to is no link. */
+	fd = open(real_path(&p, at), flags & ~O_NOFOLLOW);
+	return fd < 0 ? -errno : fd;
+}
+
+int
+real_open_path(struct at at)
+{
+	int fd;
+
+	if (*at.name)
+		return open_at(at, O_PATH | O_CLOEXEC);
+	fd = fcntl(at.fd, F_DUPFD_CLOEXEC, 0);
+	return fd < 0 ? -errno : fd;
+}
+
+int
+real_open_dir(struct at at)
+{
+	int fd = openat(at.fd, *at.name ? at.name : ".",
+			O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	return fd < 0 ? -errno : fd;
+}
+
+int
+real_open(struct at at, int flags)
+{
+	CLEANUP_CLOSE int fd = -1;
+	struct stat st;
+
+	flags |= O_NOCTTY | O_NONBLOCK | O_CLOEXEC;
+	fd = open_at(at, flags);
+	if (fd == -EPERM && (flags & O_NOATIME))
+		fd = open_at(at, flags & ~O_NOATIME);
+	if (fd < 0)
+		return fd;
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	/* Swapped by someone on the host since the caller looked. */
+	if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
+		return -ESTALE;
+	return take_fd(&fd);
+}
+
+ssize_t
+real_readlink(struct at at, char *buf, size_t size)
+{
+	ssize_t n = readlinkat(at.fd, at.name, buf, size);
+
+	return n < 0 ? -errno : n;
+}
+
+int
+real_statfs(int fd, struct statfs *ret)
+{
+	int r = fstatfs(fd, ret);
+
+	return r < 0 ? -errno : 0;
+}
+
+ssize_t
+real_getxattr_raw(struct at at, const char *name, void *buf, size_t size)
+{
+	struct real_path p;
+	ssize_t n;
+
+	real_path(&p, at);
+	if (*at.name)
+		n = lgetxattr(p.buf, name, buf, size);
+	else
+		n = getxattr(p.buf, name, buf, size);
+	return n < 0 ? -errno : n;
+}
+
+ssize_t
+real_getxattr(struct at at, const char *name, void *buf, size_t size)
+{
+	ssize_t n = real_getxattr_raw(at, name, buf, size);
+
+	/*
+	 * Not kept, or not for our eyes: absent, as overlayfs has it
+	 * (ovl_get_opaquedir_val and others take any error for "no").
+	 */
+	if (n == -EOPNOTSUPP || n == -EACCES || n == -EPERM)
+		return -ENODATA;
+	return n;
+}
+
+ssize_t
+real_listxattr(struct at at, char *buf, size_t size)
+{
+	struct real_path p;
+	ssize_t n;
+
+	real_path(&p, at);
+	if (*at.name)
+		n = llistxattr(p.buf, buf, size);
+	else
+		n = listxattr(p.buf, buf, size);
+	return n < 0 ? -errno : n;
+}
+
+ssize_t
+real_preadv(int fd, const struct iovec *iov, unsigned nr_iov, uint64_t off,
+	    bool nowait)
+{
+	ssize_t n;
+
+	do
+		n = preadv2(fd, iov, (int)nr_iov, (off_t)off,
+			    nowait ? RWF_NOWAIT : 0);
+	while (n < 0 && errno == EINTR);
+	if (n < 0 && nowait && (errno == EOPNOTSUPP || errno == EINVAL))
+		return -EAGAIN; /* this file system knows no NOWAIT */
+	return n < 0 ? -errno : n;
+}
+
+int64_t
+real_seek(int fd, uint64_t off, int whence)
+{
+	off_t r = lseek(fd, (off_t)off, whence);
+
+	return r < 0 ? -errno : r;
+}
+
+int
+real_close(int fd)
+{
+	return close(fd) < 0 ? -errno : 0;
+}
