@@ -2,6 +2,26 @@ noinst_LIBRARIES += libprotocol.a
 libprotocol_a_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/common \
 	-I$(top_srcdir)/protocol -I$(top_srcdir)/protocol/9p
 libprotocol_a_SOURCES = \
+	%D%/9p/codec.c \
+	%D%/9p/fid.c \
+	%D%/9p/limits.h \
+	%D%/9p/messages.c \
+	%D%/9p/messages.h \
+	%D%/9p/op-attr.c \
+	%D%/9p/op-file.c \
+	%D%/9p/op-lock.c \
+	%D%/9p/op-name.c \
+	%D%/9p/op-open.c \
+	%D%/9p/op-walk.c \
+	%D%/9p/op-xattr.c \
+	%D%/9p/ops.h \
+	%D%/9p/reply.c \
+	%D%/9p/session.c \
+	%D%/9p/session.h \
+	%D%/9p/tag.c \
+	%D%/9p/trace.c \
+	%D%/9p/wire.c \
+	%D%/9p/wire.h \
 	%D%/protocol.h \
 	%D%/protocols.c \
 	%D%/request.h

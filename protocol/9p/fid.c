@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The fids of a session: which exist, in which state, and who uses them.
+ *
+ * A message either shares a fid (most do) or changes it: then it runs alone
+ * on the fid, and what arrives meanwhile is parked on fid.waiters, in order
+ * of arrival. That is a reader-writer lock with one queue; it is taken when
+ * a message is dispatched and never waited for by a thread. Where everything
+ * completes inside session_receive() it costs two increments.
+ *
+ *   shared      nr_users counts them
+ *   exclusive   nr_users is 1, is_exclusive (lopen, lcreate, xattrcreate, a
+ *               walk with newfid == fid, and a newfid while RESERVED)
+ *   ending      Tclunk, Tremove: the number is free at once (is_detached),
+ *               the request itself waits for the other users to finish and
+ *               is then alone
+ *
+ * A message that names two fids and must wait for one *holds* the other, so
+ * that later messages for that one cannot overtake it. Requests only ever
+ * wait for earlier ones: no deadlock.
+ *
+ * A fid dies when it is detached and nobody uses, holds or waits for it.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "cleanup.h"
+#include "macros.h"
+#include "session.h"
+
+enum fid_lock { LOCK_SHARED, LOCK_EXCLUSIVE, LOCK_ENDING };
+
+struct fid_rule {
+	enum fid_lock lock;
+	int error[FID_NR_STATES]; /* 0: legal in this state */
+};
+
+/* Wrong xattr states are EINVAL, as is opening what is open (9p.md 3.2). */
+#define NOT_XATTR [FID_XREAD] = -EINVAL, [FID_XWRITE] = -EINVAL
+
+static const struct fid_rule rules[] = {
+	[FID_OBJECT] = { LOCK_SHARED, { NOT_XATTR } },
+	[FID_DIRECTORY] = { LOCK_SHARED, { [FID_FILE] = -ENOTDIR, NOT_XATTR } },
+	[FID_WALK_SELF] = { LOCK_EXCLUSIVE,
+			    { [FID_FILE] = -EBUSY,
+			      [FID_DIR] = -EBUSY,
+			      NOT_XATTR } },
+	[FID_OPEN] = { LOCK_EXCLUSIVE,
+		       { [FID_FILE] = -EINVAL,
+			 [FID_DIR] = -EINVAL,
+			 NOT_XATTR } },
+	[FID_READ] = { LOCK_SHARED,
+		       { [FID_PATH] = -EBADF,
+			 [FID_DIR] = -EISDIR,
+			 [FID_XWRITE] = -EINVAL } },
+	/* A write may grow the buffer of XWRITE; see op_xattr_write(). */
+	[FID_WRITE] = { LOCK_SHARED,
+			{ [FID_PATH] = -EBADF,
+			  [FID_DIR] = -EBADF,
+			  [FID_XREAD] = -EINVAL } },
+	[FID_READDIR] = { LOCK_SHARED,
+			  { [FID_PATH] = -EBADF,
+			    [FID_FILE] = -ENOTDIR,
+			    NOT_XATTR } },
+	[FID_XATTRCREATE] = { LOCK_EXCLUSIVE,
+			      { [FID_DIR] = -EINVAL, NOT_XATTR } },
+	[FID_LOCK] = { LOCK_SHARED, { [FID_PATH] = -EBADF, NOT_XATTR } },
+	[FID_CLUNK] = { LOCK_ENDING, { 0 } },
+	/* The fid is freed even so. */
+	[FID_REMOVE] = { LOCK_ENDING, { NOT_XATTR } },
+};
+
+static struct fid *
+fid_find(const struct session *s, uint32_t num)
+{
+	struct hash_entry *e = hash_find(&s->fids, hash_mix(num));
+
+	/* hash_mix() is a bijection: equal hashes are equal numbers. */
+	return e ? container_of(e, struct fid, by_num) : NULL;
+}
+
+/* Must others wait before they may use it? */
+static bool
+fid_is_busy(const struct fid *f)
+{
+	return f->is_exclusive || f->nr_holds || !TAILQ_EMPTY(&f->waiters);
+}
+
+static int
+fid_new(struct session *s, uint32_t num, struct fid **ret)
+{
+	struct fid *f;
+
+	if (num == P9_NOFID)
+		return -EINVAL;
+	/* Not EMFILE: guests take that for a limit of their own. */
+	if (s->fids.nr_entries >= s->config.max_fids)
+		return -ENOMEM;
+	f = malloc(sizeof(*f));
+	if (!f)
+		return -ENOMEM;
+	*f = (struct fid){ .num = num, .nr_users = 1, .is_exclusive = true };
+	TAILQ_INIT(&f->waiters);
+	hash_add(&s->fids, &f->by_num, hash_mix(num));
+	*ret = f;
+	return 0;
+}
+
+void
+p9_xattr_free(struct session *s, struct fid_xattr *x)
+{
+	if (!x)
+		return;
+	s->xattr_bytes -= x->room;
+	free(x->value);
+	free(x);
+}
+
+void
+p9_fid_close(struct session *s, struct fid *f)
+{
+	switch ((enum fid_state)f->state) {
+	case FID_FILE:
+	case FID_DIR:
+		if (f->handle)
+			s->config.backend->handle_unref(f->handle);
+		f->handle = NULL;
+		break;
+	case FID_XREAD:
+	case FID_XWRITE:
+		p9_xattr_free(s, f->xattr);
+		f->xattr = NULL;
+		break;
+	case FID_RESERVED:
+	case FID_PATH:
+		break;
+	}
+	f->state = FID_PATH;
+}
+
+static void
+fid_detach(struct session *s, struct fid *f)
+{
+	if (f->is_detached)
+		return;
+	hash_del(&s->fids, &f->by_num);
+	f->is_detached = true;
+}
+
+/* A use or hold has ended: let the waiters try again, or be gone. */
+static void
+fid_settle(struct session *s, struct fid *f)
+{
+	struct p9_req *r;
+
+	if (f->is_detached && TAILQ_EMPTY(&f->waiters)) {
+		if (f->nr_users || f->nr_holds)
+			return;
+		p9_fid_close(s, f);
+		if (f->node)
+			s->config.backend->node_unref(f->node);
+		free(f);
+		return;
+	}
+	if (f->nr_users || f->nr_holds)
+		return;
+	/* From the last to the first: each goes to the head of the queue. */
+	while ((r = TAILQ_LAST(&f->waiters, p9_req_list)))
+		p9_requeue(s, r);
+	if (f->is_detached && !f->nr_users)
+		fid_settle(s, f);
+}
+
+static void
+fid_put(struct session *s, struct fid *f)
+{
+	f->nr_users--;
+	f->is_exclusive = false;
+	if (f->ender && f->nr_users == 1)
+		p9_requeue(s, take_ptr(&f->ender));
+	if (f->state == FID_RESERVED)
+		fid_detach(s, f);
+	fid_settle(s, f);
+}
+
+static void
+fid_unhold(struct session *s, struct fid *f)
+{
+	f->nr_holds--;
+	fid_settle(s, f);
+}
+
+void
+p9_fids_release(struct p9_req *r)
+{
+	struct fid *f = r->fid, *f2 = r->fid2;
+
+	r->fid = NULL;
+	r->fid2 = NULL;
+	if (f2 && r->is_held)
+		fid_unhold(r->s, f2);
+	else if (f2)
+		fid_put(r->s, f2);
+	r->is_held = false;
+	if (!f)
+		return;
+	if (f->ender == r)
+		f->ender = NULL;
+	fid_put(r->s, f);
+}
+
+/* Wait for @f; @other, if any, must not be given to later messages. */
+static int
+fid_wait(struct p9_req *r, struct fid *f, struct fid *other)
+{
+	if (other && other != f) {
+		r->fid2 = other;
+		r->is_held = true;
+		other->nr_holds++;
+	}
+	p9_park(r, &f->waiters, P9_REQ_WAITING);
+	return 1;
+}
+
+/*
+ * Tclunk and Tremove: the number is free for the messages that follow; the
+ * request itself goes on when it is the only user left.
+ */
+static int
+acquire_end(struct p9_req *r, struct fid *f, const struct fid_rule *rule)
+{
+	fid_detach(r->s, f);
+	r->is_ending = true;
+	r->fid = f;
+	f->nr_users++;
+	if (f->nr_users == 1)
+		return rule->error[f->state];
+	f->ender = r;
+	p9_park(r, NULL, P9_REQ_ENDING);
+	return 1;
+}
+
+static int
+acquire_one(struct p9_req *r, struct fid *f, const struct fid_rule *rule)
+{
+	if (rule->lock == LOCK_ENDING)
+		return acquire_end(r, f, rule);
+	if (rule->lock == LOCK_EXCLUSIVE && f->nr_users)
+		return fid_wait(r, f, NULL);
+	if (rule->error[f->state])
+		return rule->error[f->state];
+	f->nr_users++;
+	f->is_exclusive = rule->lock == LOCK_EXCLUSIVE;
+	r->fid = f;
+	return 0;
+}
+
+/* A message with a newfid; @f is NULL for Tattach, which has only that. */
+static int
+acquire_new(struct p9_req *r, struct fid *f, const struct fid_rule *rule,
+	    uint32_t num)
+{
+	struct fid *old = fid_find(r->s, num), *fresh;
+	int err;
+
+	if (old && fid_is_busy(old))
+		return fid_wait(r, old, f);
+	if (old)
+		return -EBUSY;
+	if (f && rule->error[f->state])
+		return rule->error[f->state];
+	err = fid_new(r->s, num, &fresh);
+	if (err)
+		return err;
+	if (f) {
+		f->nr_users++;
+		r->fid = f;
+		r->fid2 = fresh;
+		fresh->uid = f->uid;
+	} else {
+		r->fid = fresh;
+	}
+	return 0;
+}
+
+static int
+acquire_two(struct p9_req *r, struct fid *f, struct fid *f2)
+{
+	const struct fid_rule *a = &rules[r->row->fid];
+	const struct fid_rule *b = &rules[r->row->fid2];
+
+	if (a->error[f->state])
+		return a->error[f->state];
+	if (b->error[f2->state])
+		return b->error[f2->state];
+	f->nr_users++;
+	f2->nr_users++;
+	r->fid = f;
+	r->fid2 = f2;
+	return 0;
+}
+
+int
+p9_fids_acquire(struct p9_req *r, const struct p9_fields *m)
+{
+	struct session *s = r->s;
+	const struct fid_rule *rule = &rules[r->row->fid];
+	bool is_new2 = r->row->fid2 == FID_NEW;
+	struct fid *f, *f2 = NULL;
+
+	if (r->row->fid == FID_NONE)
+		return 0;
+	if (r->is_ending)
+		return rule->error[r->fid->state];
+	if (r->row->fid == FID_NEW)
+		return acquire_new(r, NULL, rule, m->fid);
+	f = fid_find(s, m->fid);
+	if (!f)
+		return -EBADF;
+	if (is_new2 && m->fid2 == m->fid) {
+		if (r->type != P9_TWALK)
+			return -EINVAL;
+		is_new2 = false;
+		rule = &rules[FID_WALK_SELF];
+	} else if (r->row->fid2 != FID_NONE) {
+		f2 = fid_find(s, m->fid2);
+		if (!f2 && !is_new2)
+			return -EBADF;
+	}
+	if (fid_is_busy(f))
+		return fid_wait(r, f, f2);
+	if (is_new2)
+		return acquire_new(r, f, rule, m->fid2);
+	if (!f2)
+		return acquire_one(r, f, rule);
+	if (fid_is_busy(f2))
+		return fid_wait(r, f2, f);
+	return acquire_two(r, f, f2);
+}
+
+void
+p9_fids_reset(struct session *s)
+{
+	struct fid *f;
+	size_t i;
+
+	for (i = 0; i < s->fids.nr_buckets; i++) {
+		while (s->fids.buckets[i]) {
+			f = container_of(s->fids.buckets[i], struct fid,
+					 by_num);
+			fid_detach(s, f);
+			fid_settle(s, f);
+		}
+	}
+}
