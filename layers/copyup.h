@@ -14,19 +14,24 @@
 int copyup_node(struct node *n, const struct call *c, bool truncate);
 
 /*
- * The same for a directory in which something is about to change; 
- * -ENOENT when it was removed.
+ * Set the impure mark on the upper directory of @dir unless it is known to
+ * be there. @dir.lock exclusive.
  */
-int copyup_dir(struct node *dir, const struct call *c);
-
-/* Set the impure mark on the upper directory of @dir unless it is known. */
 int copyup_mark_impure(struct node *dir);
 
-/* copydata.c: copy @size bytes, hole by hole, or clone. */
-int copyup_data(struct upper *u, int dst, int src, uint64_t size);
+/*
+ * copydata.c: copy @size bytes from @src to the empty file @dst, extent by
+ * extent, or clone. *@ret_synced: there is nothing left to sync.
+ */
+int copyup_data(struct upper *u, int dst, int src, uint64_t size,
+		bool *ret_synced);
 /* copymeta.c: xattrs of @from, but for the private ones, to @to. */
 int copyup_xattrs(struct tree *t, struct at from, struct at to);
-/* Owner, mode, times of @stx to @to, in the order that keeps them. */
-int copyup_meta(struct upper *u, struct at to, const struct statx *stx);
+/* Owner and mode, in the order that keeps setuid and setgid. */
+int copyup_owner_mode(struct upper *u, struct at to, const struct statx *stx);
+int copyup_times(struct upper *u, struct at to, const struct statx *stx);
+/* The origin mark of @from, which lies in @layer, to @to. */
+int copyup_origin(struct tree *t, const struct layer *layer, struct at from,
+		  struct at to, uint64_t path);
 
 #endif

@@ -28,6 +28,7 @@ struct layer {
 	bool has_handles; /* name_to_handle_at works */
 	bool decodes_handles; /* and so does open_by_handle_at, for us */
 	bool is_slow; /* a network or FUSE file system: never inline */
+	bool is_memory; /* tmpfs, ramfs: reading never waits for a disk */
 	bool counts_xattr_blocks; /* st_blocks may include xattrs */
 };
 
@@ -40,8 +41,7 @@ struct upper {
 	bool has_tmpfile;
 	bool is_volatile;
 	bool can_chown; /* CAP_CHOWN: new objects get the client's owner */
-	bool can_clone; /* cleared by the first FICLONE that cannot; atomic
-			       accesses not needed: a lost update costs a call */
+	atomic_bool can_clone; /* cleared by the first FICLONE that cannot */
 	atomic_uint next_temp;
 
 	pthread_mutex_t whiteout_lock;
@@ -50,8 +50,7 @@ struct upper {
 
 	/*
 	 * Failure tests: the change number fail_at (from 1) fails with
-	 * fail_errno, or kills the process if that is 0. Read from the
-	 * environment at start in builds with tests only.
+	 * fail_errno, or kills the process if that is 0 (test-fail=).
 	 */
 	atomic_long nr_changes;
 	long fail_at;
@@ -65,6 +64,8 @@ struct tree_config {
 	char *upper, *work; /* owned, or NULL */
 	int userxattr; /* 1 on, 0 off, -1: as privileges allow */
 	bool is_volatile;
+	long fail_at; /* see struct upper */
+	int fail_errno;
 };
 
 #define LAYER_MAX_LOWERS 500
@@ -86,19 +87,41 @@ int layer_set_open(const struct tree_config *config, tree_warn warn,
 		   void *warn_ctx, struct layer_set *ret, char **ret_why);
 void layer_set_fini(struct layer_set *set);
 
+/* Say why in *@ret_why (NULL without memory) and return @r. */
+int layer_why(char **ret_why, int r, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/*
+ * layer-check.c: how the layers lie to each other (overlay.md 1.3), and who
+ * else uses the upper. 0, -EINVAL, -ELOOP, -EBUSY.
+ */
+int layer_check_overlap(const struct layer_set *set, char **ret_why);
+/* Lock the upper and the workdir against other servers; kernel mounts too. */
+int layer_check_in_use(const struct upper *u, char **ret_why);
+
+/* layer-probe.c: what the layer's file system can do. */
+void layer_probe(struct layer *l);
+/*
+ * The same for the upper, which needs u->work_fd. @userxattr: 1, 0, or -1:
+ * decide it. *@ret_userxattr is the decision. -EINVAL: an upper that cannot
+ * rename with a whiteout.
+ */
+int layer_probe_upper(struct upper *u, int userxattr, tree_warn warn,
+		      void *warn_ctx, bool *ret_userxattr, char **ret_why);
+
 /*
  * workdir.c: make W/work afresh (overlay.md 1.4) in u->base_fd and fill in
- * u->work_fd. -EROFS: what is in it cannot be cleaned (the tree is then
- * read-only, as the kernel's). -EINVAL: an entry in work/incompat.
+ * u->work_fd. -EROFS: what is in it cannot be cleaned. -EINVAL: an entry in
+ * work/incompat, left by a volatile mount or another server.
  */
 int workdir_open(struct upper *u, char **ret_why);
-/* Remove the shared whiteout and whatever temporaries are left. */
+/* Remove the shared whiteout. */
 void workdir_close(struct upper *u);
-/* A fresh "#hex" temporary name in the staging area. */
+/* A fresh "#hex" temporary name for the staging area. */
 void workdir_temp(struct upper *u, char ret[16]);
 /*
- * Remove the temporary @name from the staging area, with what is in it if it
- * is a directory of at most one level. Best effort.
+ * Remove the temporary @name from the staging area, with the files in it if
+ * it is a directory. Best effort: the next start cleans too.
  */
 void workdir_discard(struct upper *u, const char *name);
 

@@ -52,9 +52,6 @@ struct dir {
 	/* under lock */
 	int upper_fd; /* owned O_PATH; -1: not in the upper */
 	bool is_removed; /* rmdir()ed: nothing can be created in it */
-	bool is_opaque; /* the upper hides what lies below */
-	bool has_origin; /* the upper directory has an origin mark: it may
-			    contain whiteouts */
 	bool is_marked_impure; /* upper may hold children with an origin */
 	unsigned nr_lowers;
 	struct dir_lower {
@@ -146,6 +143,14 @@ struct tree {
 	atomic_llong slow_until_ns; /* CLOCK_MONOTONIC */
 };
 
+/* Here because bodies are made of what statx says. */
+static inline dev_t
+statx_dev(const struct statx *stx)
+{
+	return (dev_t)(((uint64_t)stx->stx_dev_major << 32) |
+		       stx->stx_dev_minor);
+}
+
 /* --- Locks that obey call.nowait --------------------------------------- */
 
 /* Returns 0 or (nowait) -EAGAIN. */
@@ -195,6 +200,8 @@ void node_detach(struct node *n);
 bool node_is_shared(const struct node *n);
 /* Keep a way to the object (O_PATH) for when its name is gone. */
 int node_pin(struct node *n, struct at at);
+/* The object of detached @n is now behind @fd (taken over). */
+void node_repin(struct node *n, int fd);
 /*
  * Give @n a new place. rename_lock, both dir.locks exclusive; any node at
  * the new place was detached. -ENOMEM before any effect.
@@ -216,9 +223,11 @@ struct body *body_new(struct tree *t, const struct statx *stx, unsigned layer,
 struct body *body_find(struct tree *t, dev_t dev, ino_t ino);
 struct body *body_ref(struct body *b);
 void body_unref(struct body *b);
-/* Let other names find @b by (real_dev, real_ino). */
-void body_publish(struct body *b);
-void body_unpublish(struct body *b);
+/*
+ * Let other names find @b by (real_dev, real_ino). Where one for the same
+ * object is there already, @b is dropped and that one returned (counted).
+ */
+struct body *body_publish(struct body *b);
 
 struct dir *dir_new(unsigned nr_lowers);
 /* Closes its descriptors. NULL is fine. */
@@ -243,10 +252,38 @@ void access_end(struct access *a);
 /* What access_end() accepts before access_begin(). */
 #define ACCESS_NONE ((struct access){ .at = { .fd = -1 } })
 
+/* The parent of @n, counted: of the root itself, of a detached one its last. */
+struct node *node_parent(struct node *n);
+
+/*
+ * The name of @n and its directory (counted) as they are right now.
+ * -ENOENT: detached; -EBUSY: the root.
+ */
+int node_snapshot_name(struct node *n, struct node **ret_dir,
+		       char buf[static 256], struct name *ret_name);
+
+/*
+ * Lock the directory in which @n has its name, shared or exclusive; *@ret is
+ * counted. Returns 0, -EAGAIN (nowait), -ENOENT: @n is detached (or the
+ * root, which has no parent: not to be asked).
+ */
+int node_lock_parent(struct node *n, const struct call *c, bool excl,
+		     struct node **ret);
+
 /* The fd of @layer in @dir's stack (locked), or -1. */
 int dir_fd_of(const struct dir *d, unsigned layer);
 
+/* Drop all idle directories and keep none from now on (tree_close). */
+void node_flush_idle(struct tree *t);
+
 /* Is the layer slow now (design.md 3, rule 3)? Then nowait calls give up. */
+static inline const struct layer *
+layer_of(const struct tree *t, unsigned layer)
+{
+	return layer == 0 ? &t->layers.upper->layer
+			  : &t->layers.lowers[layer - 1];
+}
+
 bool layer_is_slow(const struct tree *t, unsigned layer);
 #define RETURN_IF_SLOW(t, layer, c)                             \
 	do {                                                    \

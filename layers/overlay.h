@@ -41,6 +41,9 @@ ssize_t private_get(const struct tree *t, struct at at, enum private_xattr x,
 int private_set(const struct tree *t, struct at at, enum private_xattr x,
 		const void *value, size_t size);
 
+/* "trusted.overlay." or "user.overlay.". */
+const char *xattr_prefix(bool userxattr);
+
 /* The name under which a client's xattr is stored (overlay.md 2.4). */
 #define XATTR_NAME_BUF 272
 /*
@@ -50,6 +53,13 @@ int xattr_to_stored(const struct tree *t, struct name name,
 		    char ret[XATTR_NAME_BUF]);
 /* Is the stored @name private, and so hidden and never copied up? */
 bool xattr_is_private(const struct tree *t, const char *name);
+/* Is it a client's, escaped: private by its look, but shown and copied? */
+bool xattr_is_escaped(const struct tree *t, const char *name);
+/*
+ * Turn the stored name at @name (@len bytes and a NUL) into what a client
+ * sees, in place; returns its length.
+ */
+size_t xattr_to_shown(const struct tree *t, char *name, size_t len);
 
 /* --- Origins -------------------------------------------------------------- */
 
@@ -71,14 +81,11 @@ int origin_decode(struct tree *t, struct at at, mode_t type, uint64_t *ret);
 
 /* ident.path of the real object (@dev, @ino); unique over all devices. */
 uint64_t ino_to_path(struct tree *t, dev_t dev, ino_t ino);
-static inline dev_t
-statx_dev(const struct statx *stx)
-{
-	return (dev_t)(((uint64_t)stx->stx_dev_major << 32) |
-		       stx->stx_dev_minor);
-}
-/* qid.version of a state of the object's content: never 0. */
-uint32_t ino_version(const struct body *b, const struct statx *stx);
+/*
+ * qid.version of a state of the object's content, after @nr_writes that we
+ * know of: never 0.
+ */
+uint32_t ino_version_of(const struct statx *stx, unsigned nr_writes);
 void ino_ident(const struct body *b, const struct statx *stx,
 	       struct ident *ret);
 

@@ -9,6 +9,7 @@
  * the magic link leads to the very object behind the descriptor, whatever
  * became of its path, and the l* calls do not follow the last component.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/stat.h>
@@ -70,10 +71,10 @@ real_open_dir(struct at at)
 }
 
 int
-real_open(struct at at, int flags)
+real_open(struct at at, int flags, struct statx *ret_stx)
 {
 	CLEANUP_CLOSE int fd = -1;
-	struct stat st;
+	int r;
 
 	flags |= O_NOCTTY | O_NONBLOCK | O_CLOEXEC;
 	fd = open_at(at, flags);
@@ -81,12 +82,21 @@ real_open(struct at at, int flags)
 		fd = open_at(at, flags & ~O_NOATIME);
 	if (fd < 0)
 		return fd;
-	if (fstat(fd, &st) < 0)
-		return -errno;
+	r = real_statx(AT(fd, ""), ret_stx);
+	if (r < 0)
+		return r;
 	/* Swapped by someone on the host since the caller looked. */
-	if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
+	if (!S_ISREG(ret_stx->stx_mode) && !S_ISDIR(ret_stx->stx_mode))
 		return -ESTALE;
 	return take_fd(&fd);
+}
+
+ssize_t
+real_getdents(int fd, void *buf, size_t size)
+{
+	ssize_t n = getdents64(fd, buf, size);
+
+	return n < 0 ? -errno : n;
 }
 
 ssize_t
@@ -145,6 +155,42 @@ real_listxattr(struct at at, char *buf, size_t size)
 	else
 		n = listxattr(p.buf, buf, size);
 	return n < 0 ? -errno : n;
+}
+
+/* struct file_handle with room: its array member is flexible. */
+union handle_room {
+	struct file_handle h;
+	uint8_t bytes[sizeof(struct file_handle) + MAX_HANDLE_SZ];
+};
+
+ssize_t
+real_handle(struct at at, uint8_t *ret, size_t size, int *ret_type)
+{
+	union handle_room room = { .h.handle_bytes = MAX_HANDLE_SZ };
+	int mount_id;
+
+	if (name_to_handle_at(at.fd, at.name, &room.h, &mount_id,
+			      *at.name ? 0 : AT_EMPTY_PATH) < 0)
+		return -errno;
+	if (room.h.handle_bytes > size)
+		return -EOVERFLOW;
+	memcpy(ret, room.h.f_handle, room.h.handle_bytes);
+	*ret_type = room.h.handle_type;
+	return room.h.handle_bytes;
+}
+
+int
+real_open_handle(int mount_fd, int type, const uint8_t *bytes, size_t len)
+{
+	union handle_room room = { .h.handle_type = type };
+	int fd;
+
+	if (len > MAX_HANDLE_SZ)
+		return -EINVAL;
+	room.h.handle_bytes = (unsigned)len;
+	memcpy(room.h.f_handle, bytes, len);
+	fd = open_by_handle_at(mount_fd, &room.h, O_PATH | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
 }
 
 ssize_t

@@ -38,12 +38,14 @@ int real_statx(struct at at, struct statx *ret);
 int real_open_path(struct at at);
 int real_open_dir(struct at at);
 /*
- * Open a regular file or directory for I/O. O_NOFOLLOW, O_NOCTTY and
- * O_NONBLOCK are added; the caller has seen the type under its lock, and a
- * type that differs when opened is -ESTALE. O_NOATIME in @flags is dropped
- * where it is not allowed.
+ * Open a regular file or directory for I/O; @ret_stx describes it. O_NOFOLLOW,
+ * O_NOCTTY and O_NONBLOCK are added; the caller has seen the type under its
+ * lock, and another type is -ESTALE. O_NOATIME in @flags is dropped where it
+ * is not allowed.
  */
-int real_open(struct at at, int flags);
+int real_open(struct at at, int flags, struct statx *ret_stx);
+/* Raw entries (struct dirent64) from an open directory; 0 at the end. */
+ssize_t real_getdents(int fd, void *buf, size_t size);
 ssize_t real_readlink(struct at at, char *buf, size_t size);
 int real_statfs(int fd, struct statfs *ret);
 
@@ -53,6 +55,14 @@ ssize_t real_getxattr(struct at at, const char *name, void *buf, size_t size);
 ssize_t real_getxattr_raw(struct at at, const char *name, void *buf,
 			  size_t size);
 ssize_t real_listxattr(struct at at, char *buf, size_t size);
+
+/*
+ * The file system's own handle: its bytes go to @ret (@size of room), its
+ * type to @ret_type. Returns the length, -EOPNOTSUPP, -EOVERFLOW.
+ */
+ssize_t real_handle(struct at at, uint8_t *ret, size_t size, int *ret_type);
+/* O_PATH; @mount_fd: anything on that file system. -ESTALE, -EPERM. */
+int real_open_handle(int mount_fd, int type, const uint8_t *bytes, size_t len);
 
 /* With @nowait: -EAGAIN unless all of it is cached (or end of file). */
 ssize_t real_preadv(int fd, const struct iovec *iov, unsigned nr_iov,

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Attributes of the merged objects: getattr, setattr, statfs, readlink. */
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "cleanup.h"
+#include "copyup.h"
+#include "file.h"
+#include "overlay.h"
+
+/* No file is larger, whatever a client says (MAX_LFS_FILESIZE). */
+#define SIZE_LIMIT ((uint64_t)INT64_MAX)
+
+static struct timespec
+from_statx(struct statx_timestamp ts)
+{
+	return (struct timespec){ .tv_sec = ts.tv_sec, .tv_nsec = ts.tv_nsec };
+}
+
+/* What users are to see as the number of links (overlay.md 8). */
+static uint64_t
+shown_nlink(const struct node *n, unsigned layer, const struct statx *stx)
+{
+	bool is_detached = __atomic_load_n(&n->is_detached, __ATOMIC_ACQUIRE);
+	const struct dir *d = n->body->dir;
+
+	if (d) {
+		if (is_detached)
+			return 0;
+		/* ovl_getattr(): merged directories say 1. */
+		if (d->nr_lowers + (d->upper_fd >= 0) > 1)
+			return 1;
+	} else if (is_detached && layer != 0) {
+		/* Its name is under a whiteout; the layer's link stays. */
+		return 0;
+	}
+	return stx->stx_nlink;
+}
+
+static void
+fill_attr(const struct node *n, unsigned layer, const struct statx *stx,
+	  struct attr *ret)
+{
+	*ret = (struct attr){
+		.mode = stx->stx_mode,
+		.uid = stx->stx_uid,
+		.gid = stx->stx_gid,
+		.nlink = shown_nlink(n, layer, stx),
+		.rdev_major = stx->stx_rdev_major,
+		.rdev_minor = stx->stx_rdev_minor,
+		.size = stx->stx_size,
+		.blksize = stx->stx_blksize,
+		.blocks_512 = stx->stx_blocks,
+		.atime = from_statx(stx->stx_atime),
+		.mtime = from_statx(stx->stx_mtime),
+		.ctime = from_statx(stx->stx_ctime),
+		.btime = from_statx(stx->stx_btime),
+	};
+	ino_ident(n->body, stx, &ret->ident);
+}
+
+int
+tree_getattr(struct node *n, struct handle *h, const struct call *c,
+	     struct attr *ret)
+{
+	CLEANUP_ACCESS struct access a = ACCESS_NONE;
+	struct realfile *rf = NULL;
+	struct statx stx;
+	int r;
+
+	if (h && h->real) {
+		r = realfile_get(h, c, &rf);
+		if (r < 0)
+			return r;
+		r = real_statx(AT(rf->fd, ""), &stx);
+		if (r == 0)
+			fill_attr(n, atomic_load(&n->body->layer), &stx, ret);
+		realfile_put(n->body, rf);
+		return r;
+	}
+	r = access_begin(n, c, &a);
+	if (r == 0)
+		r = real_statx(a.at, &stx);
+	/* Gone, or another object: a layer was edited behind our back. */
+	if (r == -ENOENT || (r == 0 && stx.stx_ino != n->body->real_ino))
+		return -ESTALE;
+	if (r == 0)
+		fill_attr(n, a.layer, &stx, ret);
+	return r;
+}
+
+static int
+set_size(struct node *n, struct handle *h, const struct call *c,
+	 const struct attr_set *set)
+{
+	struct handle *own = NULL;
+	struct realfile *rf;
+	int r;
+
+	if (!h || !h->real || (h->flags & O_ACCMODE) == O_RDONLY) {
+		r = tree_open_node(n, c, O_WRONLY, &own, NULL);
+		if (r < 0)
+			return r;
+		h = own;
+	}
+	r = realfile_get(h, c, &rf);
+	if (r == 0) {
+		r = real_truncate(node_upper(n), rf->fd, set->size);
+		atomic_fetch_add(&n->body->nr_writes, 1);
+		realfile_put(n->body, rf);
+	}
+	if (r == 0)
+		r = file_drop_privs(n, c);
+	handle_unref(own);
+	return r;
+}
+
+static int
+set_times(struct upper *u, struct at at, const struct attr_set *set)
+{
+	struct timespec ts[2] = { { .tv_nsec = UTIME_OMIT },
+				  { .tv_nsec = UTIME_OMIT } };
+
+	if (set->mask & ATTR_SET_ATIME)
+		ts[0] = set->atime;
+	if (set->mask & ATTR_SET_MTIME)
+		ts[1] = set->mtime;
+	return real_utimens(u, at, ts);
+}
+
+static int
+set_owner_mode_times(struct node *n, const struct call *c,
+		     const struct attr_set *set)
+{
+	CLEANUP_ACCESS struct access a = ACCESS_NONE;
+	struct upper *u = node_upper(n);
+	uid_t uid = (uid_t)-1;
+	gid_t gid = (gid_t)-1;
+	int r = access_begin(n, c, &a);
+
+	if (r < 0)
+		return r;
+	if (set->mask & ATTR_SET_UID)
+		uid = set->uid;
+	if (set->mask & ATTR_SET_GID)
+		gid = set->gid;
+	/*
+	 * chown(-1, -1) moves nothing but ctime: it does for a lone CTIME,
+	 * which chown(2) of the guest with both ids -1 ends up as.
+	 */
+	if (set->mask & (ATTR_SET_UID | ATTR_SET_GID) ||
+	    set->mask == ATTR_SET_CTIME)
+		r = real_chown(u, a.at, uid, gid);
+	if (r == 0 && set->mask & ATTR_SET_MODE) {
+		if (S_ISLNK(n->body->type))
+			return -EOPNOTSUPP;
+		r = real_chmod(u, a.at, set->mode & 07777);
+		if (r == 0)
+			atomic_store(&n->body->may_have_suid,
+				     (set->mode & (S_ISUID | S_ISGID)) != 0);
+	}
+	if (r == 0 && set->mask & (ATTR_SET_ATIME | ATTR_SET_MTIME))
+		r = set_times(u, a.at, set);
+	return r;
+}
+
+int
+tree_setattr(struct node *n, struct handle *h, const struct call *c,
+	     const struct attr_set *set)
+{
+	const unsigned rest = ATTR_SET_MODE | ATTR_SET_UID | ATTR_SET_GID |
+			      ATTR_SET_ATIME | ATTR_SET_MTIME;
+	bool has_size = set->mask & ATTR_SET_SIZE;
+	int r;
+
+	if (has_size && S_ISDIR(n->body->type))
+		return -EISDIR;
+	if (has_size && (!S_ISREG(n->body->type) || set->size > SIZE_LIMIT))
+		return -EINVAL;
+	/* One copy-up for all of it, without data that is cut off anyway. */
+	r = copyup_node(n, c, has_size && set->size == 0);
+	if (r == 0 && has_size)
+		r = set_size(n, h, c, set);
+	if (r == 0 && (set->mask & rest || set->mask == ATTR_SET_CTIME))
+		r = set_owner_mode_times(n, c, set);
+	return r;
+}
+
+int
+tree_statfs(struct node *n, const struct call *c, struct fs_info *ret)
+{
+	struct tree *t = n->body->tree;
+	unsigned layer = t->layers.upper ? 0 : 1;
+	struct statfs st;
+	int r;
+
+	RETURN_IF_SLOW(t, layer, c);
+	r = real_statfs(layer == 0 ? t->layers.upper->layer.fd
+				   : t->layers.lowers[0].fd,
+			&st);
+	if (r < 0)
+		return r;
+	*ret = (struct fs_info){
+		.fs_type = (uint64_t)st.f_type,
+		.blksize = (uint64_t)st.f_bsize,
+		.blocks = st.f_blocks,
+		.bfree = st.f_bfree,
+		.bavail = st.f_bavail,
+		.files = st.f_files,
+		.ffree = st.f_ffree,
+		.fsid = (uint64_t)(uint32_t)st.f_fsid.__val[0] |
+			(uint64_t)(uint32_t)st.f_fsid.__val[1] << 32,
+		.namelen = t->namelen,
+	};
+	return 0;
+}
+
+ssize_t
+tree_readlink(struct node *n, const struct call *c, char *buf, size_t size)
+{
+	CLEANUP_ACCESS struct access a = ACCESS_NONE;
+	int r;
+
+	if (!S_ISLNK(n->body->type))
+		return -EINVAL;
+	r = access_begin(n, c, &a);
+	return r < 0 ? r : real_readlink(a.at, buf, size);
+}

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copying what is not data: owner, mode, times, xattrs, the origin mark. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cleanup.h"
+#include "copyup.h"
+#include "overlay.h"
+
+/* ovl_must_copy_xattr(): losing these would change who may do what. */
+static bool
+must_copy(const char *name)
+{
+	return strncmp(name, "system.posix_acl_", 17) == 0 ||
+	       strncmp(name, "security.", 9) == 0;
+}
+
+static int
+copy_xattr(struct tree *t, struct at from, struct at to, const char *name,
+	   char *buf)
+{
+	struct upper *u = t->layers.upper;
+	ssize_t n;
+	int r;
+
+	n = real_getxattr_raw(from, name, buf, TREE_XATTR_MAX);
+	if (n == -ENODATA)
+		return 0; /* gone since it was listed */
+	if (n < 0)
+		return (int)n;
+	r = real_setxattr(u, to, name, buf, (size_t)n, 0);
+	if (r == -EOPNOTSUPP && !must_copy(name))
+		return 0;
+	/* An ordinary user cannot label: the file is his own from now on. */
+	if (r == -EPERM && !u->can_chown && strncmp(name, "security.", 9) == 0)
+		return 0;
+	return r;
+}
+
+int
+copyup_xattrs(struct tree *t, struct at from, struct at to)
+{
+	CLEANUP_FREE char *names = malloc(TREE_XATTR_MAX);
+	CLEANUP_FREE char *value = malloc(TREE_XATTR_MAX);
+	const char *name;
+	ssize_t n;
+	int r;
+
+	if (!names || !value)
+		return -ENOMEM;
+	n = real_listxattr(from, names, TREE_XATTR_MAX);
+	if (n == -EOPNOTSUPP)
+		return 0;
+	if (n < 0)
+		return (int)n;
+	for (name = names; name < names + n; name += strlen(name) + 1) {
+		if (xattr_is_private(t, name) && !xattr_is_escaped(t, name))
+			continue;
+		r = copy_xattr(t, from, to, name, value);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+int
+copyup_owner_mode(struct upper *u, struct at to, const struct statx *stx)
+{
+	mode_t mode = stx->stx_mode & 07777;
+	struct statx now;
+	int r;
+
+	r = real_statx(to, &now);
+	if (r < 0)
+		return r;
+	if (now.stx_uid != stx->stx_uid || now.stx_gid != stx->stx_gid) {
+		/* Not ours to give away: then not to be setuid as us. */
+		if (u->can_chown)
+			r = real_chown(u, to, stx->stx_uid, stx->stx_gid);
+		else
+			mode &= ~(mode_t)(S_ISUID | S_ISGID);
+	}
+	if (r == 0 && !S_ISLNK(stx->stx_mode))
+		r = real_chmod(u, to, mode);
+	return r;
+}
+
+int
+copyup_times(struct upper *u, struct at to, const struct statx *stx)
+{
+	struct timespec ts[2] = {
+		{ stx->stx_atime.tv_sec, stx->stx_atime.tv_nsec },
+		{ stx->stx_mtime.tv_sec, stx->stx_mtime.tv_nsec },
+	};
+
+	return real_utimens(u, to, ts);
+}
+
+int
+copyup_origin(struct tree *t, const struct layer *layer, struct at from,
+	      struct at to, uint64_t path)
+{
+	uint8_t fb[ORIGIN_MAX], id[8];
+	size_t len, i;
+	int r;
+
+	if (!t->layers.upper->layer.has_xattr)
+		return 0;
+	len = origin_encode(layer, from, fb);
+	r = private_set(t, to, PRIVATE_ORIGIN, fb, len);
+	/*
+	 * user.* cannot be on symbolic links and special files; the kernel
+	 * lives without an origin there too (ovl_set_origin_fh()).
+	 */
+	if (r == -EPERM || r == -EOPNOTSUPP)
+		return 0;
+	if (r < 0 || len > 0)
+		return r;
+	for (i = 0; i < sizeof(id); i++)
+		id[i] = (uint8_t)(path >> (8 * i));
+	return private_set(t, to, PRIVATE_IDENT, id, sizeof(id));
+}

@@ -1,0 +1,381 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Copy-up: the kernel's ovl_copy_up_one() and what it calls.
+ *
+ * The copy is built in the staging area, as an O_TMPFILE or under a "#hex"
+ * name, and published with one link or rename: a crash leaves the old object
+ * or the new one. While data is copied no lock is held but the claim on the
+ * body (tree.copyups), so that reads, other objects and creates in the same
+ * directory go on; whoever wants the same object copied waits for the claim.
+ *
+ * An object whose name went away meanwhile, or before, is copied all the
+ * same and never gets a name: open files of unlinked lower objects can be
+ * written (the kernel fails with EEXIST there; DIFFERENCES.md).
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+
+#include "cleanup.h"
+#include "copyup.h"
+#include "overlay.h"
+
+/* A claim on a body: who holds it copies. */
+struct copyup {
+	LIST_ENTRY(copyup) by_tree;
+	struct body *body; /* borrowed: a reference is held by the claimer */
+};
+
+/* One object on its way. */
+struct work {
+	struct tree *t;
+	struct upper *u;
+	struct node *n;
+	const struct call *c;
+	bool truncate;
+	unsigned layer; /* the source's */
+	int source; /* owned O_PATH */
+	struct statx stx; /* of the source */
+	struct at temp; /* the copy; fd owned if it is a tmpfile */
+	char name[16]; /* its name in the staging area, or "" */
+	int tmpfile; /* owned, or -1 */
+};
+
+static bool
+is_claimed(const struct tree *t, const struct body *b)
+{
+	const struct copyup *cu;
+
+	LIST_FOREACH (cu, &t->copyups, by_tree)
+		if (cu->body == b)
+			return true;
+	return false;
+}
+
+/* 1: claimed, copy it; 0: somebody did meanwhile. Waits for who does. */
+static int
+claim(struct tree *t, struct copyup *cu)
+{
+	int r = 0;
+
+	(void)pthread_mutex_lock(&t->copyup_lock);
+	while (is_claimed(t, cu->body))
+		(void)pthread_cond_wait(&t->copyup_done, &t->copyup_lock);
+	if (!body_is_upper(cu->body)) {
+		LIST_INSERT_HEAD(&t->copyups, cu, by_tree);
+		r = 1;
+	}
+	(void)pthread_mutex_unlock(&t->copyup_lock);
+	return r;
+}
+
+static void
+release_claim(struct tree *t, struct copyup *cu)
+{
+	(void)pthread_mutex_lock(&t->copyup_lock);
+	LIST_REMOVE(cu, by_tree);
+	(void)pthread_cond_broadcast(&t->copyup_done);
+	(void)pthread_mutex_unlock(&t->copyup_lock);
+}
+
+/* Hold the source by a descriptor: its name may go while we copy. */
+static int
+open_source(struct work *w)
+{
+	CLEANUP_ACCESS struct access a = ACCESS_NONE;
+	int r = access_begin(w->n, w->c, &a);
+
+	if (r < 0)
+		return r;
+	w->layer = a.layer;
+	w->source = real_open_path(a.at);
+	if (w->source < 0)
+		return w->source;
+	r = real_statx(AT(w->source, ""), &w->stx);
+	if (r == 0 && (w->stx.stx_mode & S_IFMT) != w->n->body->type)
+		return -ESTALE;
+	return r;
+}
+
+static int
+stage_symlink(struct work *w)
+{
+	char target[4097];
+	ssize_t n = real_readlink(AT(w->source, ""), target, 4096);
+
+	if (n < 0)
+		return (int)n;
+	target[n] = '\0';
+	return real_symlink(w->u, target, w->temp);
+}
+
+/* An empty object of the right type in the staging area. */
+static int
+stage_object(struct work *w)
+{
+	mode_t type = w->stx.stx_mode & S_IFMT;
+
+	if (type == S_IFREG && w->u->has_tmpfile) {
+		w->tmpfile = real_tmpfile(w->u, w->u->work_fd, 0600);
+		w->temp = AT(w->tmpfile, "");
+		return w->tmpfile < 0 ? w->tmpfile : 0;
+	}
+	workdir_temp(w->u, w->name);
+	w->temp = AT(w->u->work_fd, w->name);
+	switch (type) {
+	case S_IFREG:
+		w->tmpfile = real_create(w->u, w->temp, O_RDWR, 0600);
+		return w->tmpfile < 0 ? w->tmpfile : 0;
+	case S_IFDIR:
+		return real_mkdir(w->u, w->temp, 0700);
+	case S_IFLNK:
+		return stage_symlink(w);
+	default:
+		return real_mknod(
+			w->u, w->temp, type,
+			makedev(w->stx.stx_rdev_major, w->stx.stx_rdev_minor));
+	}
+}
+
+static int
+copy_content(struct work *w, bool *ret_synced)
+{
+	CLEANUP_CLOSE int src = -1;
+	struct statx stx;
+	int r;
+
+	*ret_synced = true;
+	if (!S_ISREG(w->stx.stx_mode) || w->truncate || w->stx.stx_size == 0)
+		return 0;
+	src = real_open(AT(w->source, ""), O_RDONLY | O_NOATIME, &stx);
+	if (src < 0)
+		return src;
+	r = copyup_data(w->u, w->tmpfile, src, w->stx.stx_size, ret_synced);
+	/* The last extent may be a hole. */
+	return r < 0 ? r : real_truncate(w->u, w->tmpfile, w->stx.stx_size);
+}
+
+/*
+ * Make the copy complete. Data first, since writing drops capabilities;
+ * owner before mode, since chown clears setuid; xattrs after both, since
+ * chown drops capabilities too; times last; sync before it has a name.
+ */
+static int
+build(struct work *w)
+{
+	const struct layer *l = layer_of(w->t, w->layer);
+	struct at from = AT(w->source, "");
+	bool is_synced;
+	int r;
+
+	r = copy_content(w, &is_synced);
+	if (r == 0)
+		r = copyup_owner_mode(w->u, w->temp, &w->stx);
+	if (r == 0)
+		r = copyup_xattrs(w->t, from, w->temp);
+	/* ovl_do_copy_up(): not for one of several links, they part here. */
+	if (r == 0 && (S_ISDIR(w->stx.stx_mode) || w->stx.stx_nlink == 1))
+		r = copyup_origin(w->t, l, from, w->temp, w->n->body->path);
+	if (r == 0)
+		r = copyup_times(w->u, w->temp, &w->stx);
+	if (r == 0 && !is_synced)
+		r = real_fsync(w->u, w->tmpfile, false);
+	return r;
+}
+
+/* From now on the object is the upper one. Under the locks of body.layer. */
+static int
+flip(struct work *w, struct at at)
+{
+	struct body *b = w->n->body;
+	struct statx stx;
+	int fd, r;
+
+	r = real_statx(at, &stx);
+	if (r < 0)
+		return r;
+	if (b->dir) {
+		fd = real_open_dir(at);
+		if (fd < 0)
+			return fd;
+		(void)pthread_rwlock_wrlock(&b->dir->lock);
+		b->dir->upper_fd = fd;
+	}
+	b->real_dev = statx_dev(&stx);
+	b->real_ino = stx.stx_ino;
+	atomic_store_explicit(&b->layer, 0, memory_order_release);
+	atomic_fetch_add(&b->generation, 1);
+	if (b->dir)
+		(void)pthread_rwlock_unlock(&b->dir->lock);
+	return 0;
+}
+
+/* Its name is gone: the copy stays without one, held by the pin. */
+static int
+publish_orphan(struct work *w)
+{
+	struct body *b = w->n->body;
+	int fd, r;
+
+	if (b->dir)
+		return -ENOENT;
+	fd = real_open_path(w->temp);
+	if (fd < 0)
+		return fd;
+	if (w->name[0])
+		workdir_discard(w->u, w->name);
+	w->name[0] = '\0';
+	r = flip(w, AT(fd, ""));
+	if (r < 0)
+		(void)real_close(fd);
+	else
+		node_repin(w->n, fd);
+	return r;
+}
+
+static int
+publish_named(struct work *w, struct node *dir)
+{
+	struct at to = AT(dir->body->dir->upper_fd, w->n->name);
+	struct statx parent;
+	int r;
+
+	/* The kernel's ovl_set_impure() comes before the child appears. */
+	r = real_statx(AT(to.fd, ""), &parent);
+	if (r == 0)
+		r = copyup_mark_impure(dir);
+	if (r < 0)
+		return r;
+	if (w->name[0])
+		r = real_rename(w->u, w->temp, to, RENAME_NOREPLACE);
+	else
+		r = real_link_fd(w->u, w->tmpfile, to);
+	if (r < 0)
+		return r;
+	w->name[0] = '\0';
+	r = flip(w, to);
+	/* Best effort, as ovl_set_timestamps() on the parent. */
+	(void)copyup_times(w->u, AT(to.fd, ""), &parent);
+	return r;
+}
+
+static int
+publish(struct work *w)
+{
+	struct node *dir;
+	int r;
+
+	r = node_lock_parent(w->n, w->c, true, &dir);
+	if (r == -ENOENT)
+		return publish_orphan(w);
+	if (r < 0)
+		return r;
+	r = publish_named(w, dir);
+	unlock_dir(dir);
+	node_unref(dir);
+	return r;
+}
+
+static int
+copyup_claimed(struct work *w)
+{
+	int r = open_source(w);
+
+	if (r == 0)
+		r = stage_object(w);
+	if (r < 0) {
+		w->name[0] = '\0'; /* nothing was made */
+		return r;
+	}
+	r = build(w);
+	return r < 0 ? r : publish(w);
+}
+
+/* Copy @n alone; its parent is in the upper. */
+static int
+copyup_one(struct node *n, const struct call *c, bool truncate)
+{
+	struct tree *t = n->body->tree;
+	struct copyup cu = { .body = n->body };
+	struct work w = {
+		.t = t,
+		.u = t->layers.upper,
+		.n = n,
+		.c = c,
+		.truncate = truncate,
+		.source = -1,
+		.tmpfile = -1,
+	};
+	int r;
+
+	if (!claim(t, &cu))
+		return 0;
+	r = copyup_claimed(&w);
+	if (w.name[0])
+		workdir_discard(w.u, w.name);
+	release_claim(t, &cu);
+	if (w.tmpfile >= 0)
+		(void)real_close(w.tmpfile);
+	if (w.source >= 0)
+		(void)real_close(w.source);
+	return r;
+}
+
+/* The topmost of @n and its ancestors that is not in the upper; counted. */
+static struct node *
+topmost_lower(struct node *n)
+{
+	struct node *top = node_ref(n), *parent;
+
+	while (!__atomic_load_n(&top->is_detached, __ATOMIC_ACQUIRE)) {
+		parent = node_parent(top);
+		if (body_is_upper(parent->body)) {
+			node_unref(parent);
+			break;
+		}
+		node_unref(top);
+		top = parent;
+	}
+	return top;
+}
+
+int
+copyup_node(struct node *n, const struct call *c, bool truncate)
+{
+	struct node *top;
+	int r = 0;
+
+	if (!n->body->tree->layers.upper)
+		return -EROFS;
+	if (body_is_upper(n->body))
+		return 0;
+	if (c->nowait)
+		return -EAGAIN;
+	while (r == 0 && !body_is_upper(n->body)) {
+		top = topmost_lower(n);
+		r = copyup_one(top, c, truncate && top == n);
+		node_unref(top);
+	}
+	return r;
+}
+
+int
+copyup_mark_impure(struct node *dir)
+{
+	struct dir *d = dir->body->dir;
+	int r;
+
+	if (d->is_marked_impure)
+		return 0;
+	r = private_set(dir->body->tree, AT(d->upper_fd, ""), PRIVATE_IMPURE,
+			"y", 1);
+	/* No xattrs at all: the mount warned; origins are lost too. */
+	if (r == -EOPNOTSUPP)
+		r = 0;
+	if (r == 0)
+		d->is_marked_impure = true;
+	return r;
+}

@@ -1,0 +1,482 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * New objects: files, directories, symbolic links, special files, hard
+ * links (the kernel's ovl_create_object() and ovl_link()).
+ *
+ * Where the upper has nothing under the name the object is made in place.
+ * Where it has a whiteout, it is made in the staging area and put over the
+ * whiteout with one rename; a directory becomes opaque first and changes
+ * places with the whiteout, so that nothing of the lower flashes up. The
+ * staging area is not the real parent: what an object inherits from that is
+ * worked out by hand (acl.c).
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+
+#include "acl.h"
+#include "change.h"
+#include "cleanup.h"
+#include "copyup.h"
+#include "file.h"
+#include "overlay.h"
+
+/* What is to be made. */
+struct spec {
+	mode_t mode; /* with S_IFMT */
+	dev_t dev;
+	const char *target; /* of a symbolic link; NUL-terminated */
+	int flags; /* of a file that is opened as it is made, or 0 */
+	const struct call *c;
+	struct statx stx; /* result */
+	int fd; /* result: owned, of an opened file; or -1 */
+};
+
+static int
+check_absent(const struct change *ch, const void *arg)
+{
+	(void)arg;
+	return ch->f.node ? -EEXIST : 0;
+}
+
+/* Make the bare object at @at. */
+static int
+make(struct upper *u, struct at at, struct spec *s)
+{
+	switch (s->mode & S_IFMT) {
+	case S_IFREG:
+		if (!s->flags)
+			return real_mknod(u, at, s->mode, 0);
+		s->fd = real_create(u, at, s->flags & ~(O_EXCL | O_TRUNC),
+				    s->mode & 07777);
+		return s->fd < 0 ? s->fd : 0;
+	case S_IFDIR:
+		return real_mkdir(u, at, s->mode & 07777);
+	case S_IFLNK:
+		return real_symlink(u, s->target, at);
+	default:
+		return real_mknod(u, at, s->mode, s->dev);
+	}
+}
+
+/*
+ * Give the new object its owner, and the setuid, setgid and sticky bits that
+ * making it or chown(2) took away.
+ */
+static int
+settle_owner(struct upper *u, struct at at, struct spec *s)
+{
+	uid_t uid = s->c->uid;
+	gid_t gid = s->c->gid;
+	mode_t special = s->mode & 07000, now;
+	bool moves;
+	int r;
+
+	if (s->fd >= 0)
+		at = AT(s->fd, "");
+	r = real_statx(at, &s->stx);
+	if (r < 0)
+		return r;
+	if (gid == UINT32_MAX)
+		gid = s->stx.stx_gid;
+	moves = uid != s->stx.stx_uid || gid != s->stx.stx_gid;
+	if (moves && u->can_chown) {
+		r = real_chown(u, at, uid, gid);
+		if (r < 0)
+			return r;
+	}
+	if (S_ISLNK(s->mode))
+		return 0;
+	now = s->stx.stx_mode & 07777;
+	/* A directory keeps the setgid it inherited whatever was asked. */
+	if (S_ISDIR(s->mode))
+		special |= now & S_ISGID;
+	if (special == (now & 07000) && !(moves && special))
+		return 0;
+	s->stx.stx_mode = (uint16_t)((s->stx.stx_mode & ~07000) | special);
+	return real_chmod(u, at, (now & 0777) | special);
+}
+
+/* Unmake what make() made. */
+static void
+unmake(struct upper *u, struct at at, struct spec *s)
+{
+	(void)real_unlink(u, at, S_ISDIR(s->mode) ? AT_REMOVEDIR : 0);
+	if (s->fd >= 0)
+		(void)real_close(take_fd(&s->fd));
+}
+
+static int
+create_in_place(struct change *ch, struct spec *s)
+{
+	struct upper *u = node_upper(ch->dir);
+	struct at at = change_at(ch);
+	int r = make(u, at, s);
+
+	if (r < 0)
+		return r;
+	r = settle_owner(u, at, s);
+	if (r < 0)
+		unmake(u, at, s);
+	return r;
+}
+
+/* The default ACL of the parent, as its children would have got it. */
+static int
+inherit_acl(struct upper *u, struct at parent, struct at at, mode_t *mode)
+{
+	struct acl dflt, access;
+	int r;
+
+	r = acl_read_default(parent, &dflt);
+	if (r < 0 || dflt.size == 0)
+		return r;
+	r = acl_create(&dflt, mode, &access);
+	if (r == 0 && access.size > 0)
+		r = real_setxattr(u, at, "system.posix_acl_access",
+				  access.bytes, access.size, 0);
+	if (r == 0 && S_ISDIR(*mode))
+		r = real_setxattr(u, at, "system.posix_acl_default", dflt.bytes,
+				  dflt.size, 0);
+	return r;
+}
+
+/* What the real parent would have passed on: setgid, group, ACLs. */
+static int
+inherit(struct change *ch, struct at at, struct spec *s)
+{
+	struct upper *u = node_upper(ch->dir);
+	struct at parent = AT(ch->dir->body->dir->upper_fd, "");
+	struct statx stx;
+	int r;
+
+	r = real_statx(parent, &stx);
+	if (r < 0)
+		return r;
+	/* inode_init_owner() */
+	if (stx.stx_mode & S_ISGID) {
+		r = real_chown(u, at, (uid_t)-1, stx.stx_gid);
+		if (r < 0 && u->can_chown)
+			return r;
+		if (S_ISDIR(s->mode))
+			s->mode |= S_ISGID;
+	}
+	if (S_ISLNK(s->mode))
+		return 0;
+	r = inherit_acl(u, parent, at, &s->mode);
+	return r < 0 ? r : real_chmod(u, at, s->mode & 07777);
+}
+
+/* Put the staged object over the whiteout (ovl_create_over_whiteout()). */
+static int
+publish_over_whiteout(struct change *ch, struct at temp, struct spec *s)
+{
+	struct tree *t = ch->dir->body->tree;
+	struct upper *u = t->layers.upper;
+	int r;
+
+	if (!S_ISDIR(s->mode))
+		return real_rename(u, temp, change_at(ch), 0);
+	r = private_set(t, temp, PRIVATE_OPAQUE, "y", 1);
+	if (r == 0)
+		r = real_rename(u, temp, change_at(ch), RENAME_EXCHANGE);
+	if (r == 0)
+		(void)real_unlink(u, temp, 0); /* the whiteout, in staging */
+	return r;
+}
+
+static int
+create_over_whiteout(struct change *ch, struct spec *s)
+{
+	struct upper *u = node_upper(ch->dir);
+	char name[16];
+	struct at temp = { u->work_fd, name };
+	int r;
+
+	workdir_temp(u, name);
+	r = make(u, temp, s);
+	if (r < 0)
+		return r;
+	r = inherit(ch, temp, s);
+	if (r == 0)
+		r = settle_owner(u, temp, s);
+	if (r == 0)
+		r = publish_over_whiteout(ch, temp, s);
+	if (r < 0)
+		unmake(u, temp, s);
+	return r;
+}
+
+static int
+create_object(struct change *ch, struct spec *s)
+{
+	s->fd = -1;
+	if (ch->f.is_upper_whiteout)
+		return create_over_whiteout(ch, s);
+	return create_in_place(ch, s);
+}
+
+/* Names that new objects cannot have: they exist, or are the directory. */
+static int
+create_named(struct node *dir, struct name name, struct spec *s,
+	     struct ident *ret)
+{
+	CLEANUP_CHANGE struct change ch = { 0 };
+	struct tree *t = dir->body->tree;
+	int r;
+
+	r = change_begin(dir, name, s->c, check_absent, NULL, &ch);
+	if (r == 0)
+		r = create_object(&ch, s);
+	if (r < 0)
+		return r;
+	*ret = (struct ident){
+		.path = ino_to_path(t, statx_dev(&s->stx), s->stx.stx_ino),
+		.type = s->stx.stx_mode & S_IFMT,
+		.version = ino_version_of(&s->stx, 0),
+	};
+	return 0;
+}
+
+int
+tree_mkdir(struct node *dir, const struct call *c, struct name name,
+	   mode_t mode, struct ident *ret)
+{
+	struct spec s = { .mode = S_IFDIR | (mode & 07777), .c = c };
+
+	return create_named(dir, name, &s, ret);
+}
+
+int
+tree_symlink(struct node *dir, const struct call *c, struct name name,
+	     struct name target, struct ident *ret)
+{
+	CLEANUP_FREE char *copy = NULL;
+	struct spec s = { .mode = S_IFLNK | 0777, .c = c };
+
+	if (target.len == 0)
+		return -ENOENT;
+	if (target.len > 4095)
+		return -ENAMETOOLONG;
+	if (memchr(target.ptr, '\0', target.len))
+		return -EINVAL;
+	copy = strndup(target.ptr, target.len);
+	if (!copy)
+		return -ENOMEM;
+	s.target = copy;
+	return create_named(dir, name, &s, ret);
+}
+
+int
+tree_mknod(struct node *dir, const struct call *c, struct name name,
+	   mode_t mode, uint32_t major, uint32_t minor, struct ident *ret)
+{
+	struct spec s = { .mode = mode, .c = c };
+
+	if ((mode & S_IFMT) == 0)
+		s.mode |= S_IFREG;
+	if (S_ISDIR(s.mode))
+		return -EPERM;
+	if (!S_ISREG(s.mode) && !S_ISFIFO(s.mode) && !S_ISSOCK(s.mode) &&
+	    !S_ISCHR(s.mode) && !S_ISBLK(s.mode))
+		return -EINVAL;
+	/* It would be a whiteout (ovl_mknod()). */
+	if (S_ISCHR(s.mode) && major == 0 && minor == 0)
+		return -EPERM;
+	if (S_ISCHR(s.mode) || S_ISBLK(s.mode))
+		s.dev = makedev(major, minor);
+	return create_named(dir, name, &s, ret);
+}
+
+/* --- Create and open ---------------------------------------------------- */
+
+static int
+check_create(const struct change *ch, const void *arg)
+{
+	const int *flags = arg;
+	mode_t type;
+
+	if (!ch->f.node)
+		return 0;
+	type = ch->f.node->body->type;
+	if (*flags & O_EXCL || S_ISLNK(type))
+		return -EEXIST;
+	return S_ISDIR(type) ? -EISDIR : -EALREADY;
+}
+
+/* Make a node and a handle of the file just created at @ch. */
+static int
+adopt(struct change *ch, struct spec *s, struct node **ret,
+      struct handle **ret_handle)
+{
+	struct tree *t = ch->dir->body->tree;
+	struct node *n = NULL;
+	struct body *b;
+	int r;
+
+	b = body_new(t, &s->stx, 0,
+		     ino_to_path(t, statx_dev(&s->stx), s->stx.stx_ino), NULL);
+	if (b)
+		n = node_add(ch->dir, ch->name, b);
+	if (!n)
+		return -ENOMEM;
+	r = file_handle_new(n, s->flags, take_fd(&s->fd), 0, ret_handle);
+	if (r < 0)
+		node_unref(n);
+	else
+		*ret = n;
+	return r;
+}
+
+static int
+create_new(struct change *ch, struct spec *s, struct node **ret,
+	   struct handle **ret_handle, struct ident *ret_ident)
+{
+	int r = create_object(ch, s);
+
+	if (r < 0)
+		return r;
+	r = adopt(ch, s, ret, ret_handle);
+	if (r < 0) {
+		/* Without memory the file stays: it has its name by now. */
+		if (s->fd >= 0)
+			(void)real_close(s->fd);
+		return r;
+	}
+	ino_ident((*ret)->body, &s->stx, ret_ident);
+	return 0;
+}
+
+/* What was there already, without O_EXCL: open that. */
+static int
+open_existing(struct node *dir, const struct call *c, struct name name,
+	      int flags, struct node **ret, struct handle **ret_handle,
+	      struct ident *ret_ident)
+{
+	struct ident idents[1];
+	struct node *n;
+	unsigned nr;
+	int r;
+
+	r = tree_walk(dir, c, &name, 1, idents, &nr, &n);
+	if (r < 0)
+		return r;
+	r = tree_open_node(n, c, flags, ret_handle, ret_ident);
+	if (r < 0)
+		node_unref(n);
+	else
+		*ret = n;
+	return r;
+}
+
+int
+tree_create(struct node *dir, const struct call *c, struct name name, int flags,
+	    mode_t mode, struct node **ret, struct handle **ret_handle,
+	    struct ident *ret_ident)
+{
+	struct spec s = {
+		.mode = S_IFREG | (mode & 07777),
+		.c = c,
+		.flags = flags | O_CREAT,
+	};
+	int r;
+
+	do {
+		CLEANUP_CHANGE struct change ch = { 0 };
+
+		r = change_begin(dir, name, c, check_create, &flags, &ch);
+		if (r == 0)
+			return create_new(&ch, &s, ret, ret_handle, ret_ident);
+		change_end(&ch);
+		if (r == -EALREADY)
+			r = open_existing(dir, c, name,
+					  flags & ~(O_CREAT | O_EXCL), ret,
+					  ret_handle, ret_ident);
+		/* Removed again between the two looks: then create it. */
+	} while (r == -ENOENT && !dir->body->dir->is_removed);
+	return r;
+}
+
+/* --- Hard links ----------------------------------------------------------- */
+
+/* Hold the object to be linked: its own name may be anywhere. */
+static int
+open_link_source(struct node *n, const struct call *c, bool *ret_has_origin)
+{
+	CLEANUP_ACCESS struct access a = ACCESS_NONE;
+	int r = access_begin(n, c, &a);
+
+	if (r < 0)
+		return r;
+	*ret_has_origin =
+		private_get(n->body->tree, a.at, PRIVATE_ORIGIN, NULL, 0) >= 0;
+	return real_open_path(a.at);
+}
+
+static int
+link_over_whiteout(struct change *ch, int fd)
+{
+	struct upper *u = node_upper(ch->dir);
+	char name[16];
+	struct at temp = { u->work_fd, name };
+	int r;
+
+	workdir_temp(u, name);
+	r = real_link_fd(u, fd, temp);
+	if (r < 0)
+		return r;
+	r = real_rename(u, temp, change_at(ch), 0);
+	if (r < 0)
+		(void)real_unlink(u, temp, 0);
+	return r;
+}
+
+/* A second name for @n's body, so that both are one object in memory. */
+static void
+add_alias(struct change *ch, struct node *n)
+{
+	struct body *b = body_publish(body_ref(n->body));
+
+	node_unref(node_add(ch->dir, ch->name, b));
+}
+
+int
+tree_link(struct node *n, const struct call *c, struct node *dir,
+	  struct name name)
+{
+	CLEANUP_CHANGE struct change ch = { 0 };
+	CLEANUP_CLOSE int fd = -1;
+	struct upper *u = node_upper(n);
+	bool has_origin = false;
+	int r;
+
+	if (!u)
+		return -EROFS;
+	if (n->body->dir)
+		return -EPERM;
+	if (n->body->tree != dir->body->tree)
+		return -EXDEV;
+	/* The name is checked before the source is copied up. */
+	r = change_begin(dir, name, c, check_absent, NULL, &ch);
+	change_end(&ch);
+	if (r == 0)
+		r = copyup_node(n, c, false);
+	if (r == 0)
+		r = fd = open_link_source(n, c, &has_origin);
+	if (r >= 0)
+		r = change_begin(dir, name, c, check_absent, NULL, &ch);
+	if (r == 0 && has_origin)
+		r = copyup_mark_impure(dir);
+	if (r < 0)
+		return r;
+	if (ch.f.is_upper_whiteout)
+		r = link_over_whiteout(&ch, fd);
+	else
+		r = real_link_fd(u, fd, change_at(&ch));
+	if (r == 0)
+		add_alias(&ch, n);
+	return r;
+}

@@ -1,0 +1,468 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Open files: the kernel's file.c for handles.
+ *
+ * A handle points to a real file, shared by the handles of one object that
+ * were opened alike. Every operation asks realfile_get() for the one that
+ * has the data now, as ovl_real_fdget() does: when body.generation moved, the
+ * real file is opened again where the data is. An operation under way keeps
+ * the old descriptor until it ends: real files are counted.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cleanup.h"
+#include "copyup.h"
+#include "file.h"
+#include "lock.h"
+#include "overlay.h"
+
+/* What the real file is opened with, of the flags of a handle. */
+#define REAL_FLAGS (O_ACCMODE | O_APPEND | O_DSYNC | O_SYNC)
+
+/* Under b->lock: an open real file that serves @flags as well. */
+static struct realfile *
+find_shared(struct body *b, int flags)
+{
+	unsigned generation = atomic_load(&b->generation);
+	struct realfile *rf;
+
+	LIST_FOREACH (rf, &b->files, by_body)
+		if (rf->flags == flags && rf->generation == generation) {
+			rf->refs++;
+			return rf;
+		}
+	return NULL;
+}
+
+static int
+realfile_add(struct body *b, int fd, int flags, unsigned generation,
+	     struct realfile **ret)
+{
+	struct realfile *rf = malloc(sizeof(*rf));
+
+	if (!rf) {
+		(void)real_close(fd);
+		return -ENOMEM;
+	}
+	*rf = (struct realfile){
+		.refs = 1,
+		.fd = fd,
+		.flags = flags,
+		.generation = generation,
+	};
+	(void)pthread_mutex_lock(&b->lock);
+	LIST_INSERT_HEAD(&b->files, rf, by_body);
+	(void)pthread_mutex_unlock(&b->lock);
+	*ret = rf;
+	return 0;
+}
+
+/*
+ * A real file for @n, opened with @flags; shared if one is there. @ret_stx
+ * may be NULL.
+ */
+static int
+realfile_open(struct node *n, const struct call *c, int flags,
+	      struct realfile **ret, struct statx *ret_stx)
+{
+	CLEANUP_ACCESS struct access a = ACCESS_NONE;
+	struct body *b = n->body;
+	struct realfile *rf = NULL;
+	struct statx stx;
+	unsigned generation;
+	int fd, r;
+
+	(void)pthread_mutex_lock(&b->lock);
+	if (!(flags & O_TRUNC))
+		rf = find_shared(b, flags & REAL_FLAGS);
+	(void)pthread_mutex_unlock(&b->lock);
+	if (rf) {
+		*ret = rf;
+		return ret_stx ? real_statx(AT(rf->fd, ""), ret_stx) : 0;
+	}
+	/* Taken before the open: if the data moves now, we are out of date. */
+	generation = atomic_load(&b->generation);
+	r = access_begin(n, c, &a);
+	if (r < 0)
+		return r;
+	fd = real_open(a.at,
+		       (flags & (REAL_FLAGS | O_TRUNC)) |
+			       (a.layer != 0 ? O_NOATIME : 0),
+		       &stx);
+	if (fd < 0)
+		return fd == -ENOENT ? -ESTALE : fd;
+	if (ret_stx)
+		*ret_stx = stx;
+	return realfile_add(b, fd, flags & REAL_FLAGS, generation, ret);
+}
+
+int
+realfile_put(struct body *b, struct realfile *rf)
+{
+	bool last;
+	int r = 0;
+
+	(void)pthread_mutex_lock(&b->lock);
+	last = --rf->refs == 0;
+	if (last)
+		LIST_REMOVE(rf, by_body);
+	(void)pthread_mutex_unlock(&b->lock);
+	if (last) {
+		r = real_close(rf->fd);
+		free(rf);
+	}
+	return r;
+}
+
+int
+realfile_get(struct handle *h, const struct call *c, struct realfile **ret)
+{
+	struct body *b = h->node->body;
+	struct realfile *rf, *fresh, *old = NULL;
+	int r;
+
+	(void)pthread_mutex_lock(&b->lock);
+	rf = h->real;
+	if (rf->generation == atomic_load(&b->generation)) {
+		rf->refs++;
+		(void)pthread_mutex_unlock(&b->lock);
+		*ret = rf;
+		return 0;
+	}
+	(void)pthread_mutex_unlock(&b->lock);
+	if (c->nowait)
+		return -EAGAIN;
+	r = realfile_open(h->node, c, h->flags & ~O_TRUNC, &fresh, NULL);
+	if (r < 0)
+		return r;
+	(void)pthread_mutex_lock(&b->lock);
+	if (h->real->generation != fresh->generation) {
+		old = h->real;
+		h->real = fresh;
+		fresh->refs++;
+	}
+	(void)pthread_mutex_unlock(&b->lock);
+	if (old)
+		(void)realfile_put(b, old); /* read only: nothing to lose */
+	*ret = fresh;
+	return 0;
+}
+
+static struct handle *
+handle_new(struct node *n, int flags)
+{
+	struct handle *h = calloc(1, sizeof(*h));
+
+	if (!h)
+		return NULL;
+	atomic_init(&h->refs, 1);
+	h->node = node_ref(n);
+	h->flags = flags;
+	return h;
+}
+
+int
+file_handle_new(struct node *n, int flags, int fd, unsigned generation,
+		struct handle **ret)
+{
+	struct handle *h = handle_new(n, flags);
+	int r;
+
+	if (!h) {
+		(void)real_close(fd);
+		return -ENOMEM;
+	}
+	r = realfile_add(n->body, fd, flags & REAL_FLAGS, generation, &h->real);
+	if (r < 0)
+		handle_unref(h);
+	else
+		*ret = h;
+	return r;
+}
+
+static int
+open_directory(struct node *n, const struct call *c, int flags,
+	       struct handle **ret, struct ident *ret_ident)
+{
+	struct handle *h;
+	int r = 0;
+
+	if ((flags & O_ACCMODE) != O_RDONLY || flags & O_TRUNC)
+		return -EISDIR;
+	if (ret_ident)
+		r = tree_ident(n, c, ret_ident);
+	if (r < 0)
+		return r;
+	h = handle_new(n, flags);
+	if (!h)
+		return -ENOMEM;
+	h->stream = dirstream_new();
+	if (!h->stream) {
+		handle_unref(h);
+		return -ENOMEM;
+	}
+	*ret = h;
+	return 0;
+}
+
+int
+tree_open_node(struct node *n, const struct call *c, int flags,
+	       struct handle **ret, struct ident *ret_ident)
+{
+	struct handle *h;
+	struct statx stx;
+	int r = 0;
+
+	if (n->body->dir)
+		return open_directory(n, c, flags, ret, ret_ident);
+	if (S_ISLNK(n->body->type))
+		return -ELOOP;
+	if (flags & O_DIRECTORY)
+		return -ENOTDIR;
+	/* Never a device, fifo or socket of the host. */
+	if (!S_ISREG(n->body->type))
+		return -ENXIO;
+	if ((flags & O_ACCMODE) != O_RDONLY || flags & O_TRUNC)
+		r = copyup_node(n, c, flags & O_TRUNC);
+	if (r < 0)
+		return r;
+	h = handle_new(n, flags);
+	if (!h)
+		return -ENOMEM;
+	r = realfile_open(n, c, flags, &h->real, ret_ident ? &stx : NULL);
+	if (r < 0) {
+		handle_unref(h);
+		return r;
+	}
+	if (flags & O_TRUNC)
+		atomic_fetch_add(&n->body->nr_writes, 1);
+	if (ret_ident)
+		ino_ident(n->body, &stx, ret_ident);
+	*ret = h;
+	return 0;
+}
+
+static int
+handle_free(struct handle *h)
+{
+	struct body *b = h->node->body;
+	struct lock_table *locks;
+	int r = 0;
+
+	(void)pthread_mutex_lock(&b->lock);
+	locks = b->locks;
+	(void)pthread_mutex_unlock(&b->lock);
+	if (locks)
+		lock_table_drop(locks, h);
+	if (h->real)
+		r = realfile_put(b, h->real);
+	dirstream_free(h->stream);
+	node_unref(h->node);
+	free(h);
+	return r;
+}
+
+void
+handle_unref(struct handle *h)
+{
+	if (h && atomic_fetch_sub(&h->refs, 1) == 1)
+		(void)handle_free(h);
+}
+
+int
+tree_release(struct handle *h, const struct call *c)
+{
+	RETURN_IF_SLOW(h->node->body->tree, atomic_load(&h->node->body->layer),
+		       c);
+	if (atomic_fetch_sub(&h->refs, 1) == 1)
+		return handle_free(h);
+	return 0;
+}
+
+struct node *
+handle_node(struct handle *h)
+{
+	return h->node;
+}
+
+static size_t
+iov_size(const struct iovec *iov, unsigned nr_iov)
+{
+	size_t size = 0;
+	unsigned i;
+
+	for (i = 0; i < nr_iov; i++)
+		size += iov[i].iov_len;
+	return size;
+}
+
+/*
+ * @n bytes came where more were asked for, without waiting. Is that the end
+ * of the file, or the end of what is cached?
+ */
+static ssize_t
+settle_short_read(int fd, uint64_t off, ssize_t n)
+{
+	struct statx stx;
+	int r;
+
+	if (n == 0)
+		return 0; /* not cached would have been EAGAIN */
+	r = real_statx(AT(fd, ""), &stx);
+	if (r < 0)
+		return r;
+	return off + (uint64_t)n >= stx.stx_size ? n : -EAGAIN;
+}
+
+ssize_t
+tree_read(struct handle *h, const struct call *c, const struct iovec *iov,
+	  unsigned nr_iov, uint64_t off)
+{
+	struct body *b = h->node->body;
+	unsigned layer = atomic_load(&b->layer);
+	struct realfile *rf;
+	bool nowait;
+	ssize_t n;
+	int r;
+
+	if (!h->real)
+		return b->dir ? -EISDIR : -EBADF;
+	if ((h->flags & O_ACCMODE) == O_WRONLY)
+		return -EBADF;
+	RETURN_IF_SLOW(b->tree, layer, c);
+	r = realfile_get(h, c, &rf);
+	if (r < 0)
+		return r;
+	nowait = c->nowait && !layer_of(b->tree, layer)->is_memory;
+	n = real_preadv(rf->fd, iov, nr_iov, off, nowait);
+	if (nowait && n >= 0 && (size_t)n < iov_size(iov, nr_iov))
+		n = settle_short_read(rf->fd, off, n);
+	(void)realfile_put(b, rf);
+	return n;
+}
+
+int
+file_drop_privs(struct node *n, const struct call *c)
+{
+	CLEANUP_ACCESS struct access a = ACCESS_NONE;
+	struct statx stx;
+	mode_t mode;
+	int r;
+
+	if (c->uid == 0 || !atomic_load_explicit(&n->body->may_have_suid,
+						 memory_order_relaxed))
+		return 0;
+	r = access_begin(n, c, &a);
+	if (r == 0)
+		r = real_statx(a.at, &stx);
+	if (r < 0)
+		return r;
+	/* setattr_should_drop_suidgid(): setgid without x is not one. */
+	mode = stx.stx_mode & 07777 & ~(mode_t)S_ISUID;
+	if (mode & S_IXGRP)
+		mode &= ~(mode_t)S_ISGID;
+	if (mode != (stx.stx_mode & 07777))
+		r = real_chmod(node_upper(n), a.at, mode);
+	if (r == 0)
+		atomic_store(&n->body->may_have_suid, mode & S_ISGID);
+	return r;
+}
+
+ssize_t
+tree_write(struct handle *h, const struct call *c, const struct iovec *iov,
+	   unsigned nr_iov, uint64_t off)
+{
+	struct body *b = h->node->body;
+	struct realfile *rf;
+	ssize_t n;
+	int r;
+
+	if (!h->real)
+		return b->dir ? -EISDIR : -EBADF;
+	if ((h->flags & O_ACCMODE) == O_RDONLY)
+		return -EBADF;
+	/* A synchronous write waits for the disk. */
+	if (c->nowait && h->flags & (O_DSYNC | O_SYNC))
+		return -EAGAIN;
+	RETURN_IF_SLOW(b->tree, 0, c);
+	r = file_drop_privs(h->node, c);
+	if (r == 0)
+		r = realfile_get(h, c, &rf);
+	if (r < 0)
+		return r;
+	n = real_pwritev(b->tree->layers.upper, rf->fd, iov, nr_iov, off,
+			 false);
+	if (n > 0)
+		atomic_fetch_add_explicit(&b->nr_writes, 1,
+					  memory_order_relaxed);
+	(void)realfile_put(b, rf);
+	return n;
+}
+
+/* ovl_fsync(): the upper only; what is in a lower is on disk or not ours. */
+int
+tree_fsync(struct node *n, struct handle *h, const struct call *c,
+	   bool datasync)
+{
+	CLEANUP_ACCESS struct access a = ACCESS_NONE;
+	CLEANUP_CLOSE int fd = -1;
+	struct upper *u = node_upper(n);
+	struct realfile *rf = NULL;
+	struct statx stx;
+	int r;
+
+	if (!body_is_upper(n->body) || u->is_volatile)
+		return 0;
+	if (!n->body->dir && !S_ISREG(n->body->type))
+		return 0;
+	if (c->nowait)
+		return -EAGAIN;
+	if (h && h->real) {
+		r = realfile_get(h, c, &rf);
+		if (r == 0) {
+			r = real_fsync(u, rf->fd, datasync);
+			(void)realfile_put(n->body, rf);
+		}
+		return r;
+	}
+	r = access_begin(n, c, &a);
+	if (r < 0)
+		return r;
+	fd = real_open(a.at, O_RDONLY, &stx);
+	access_end(&a); /* a sync may take long: hold no name still */
+	return fd < 0 ? fd : real_fsync(u, fd, datasync);
+}
+
+/* The lock table of @b, made at the first lock. */
+static struct lock_table *
+locks_of(struct body *b)
+{
+	struct lock_table *t;
+
+	(void)pthread_mutex_lock(&b->lock);
+	if (!b->locks)
+		b->locks = lock_table_new();
+	t = b->locks;
+	(void)pthread_mutex_unlock(&b->lock);
+	return t;
+}
+
+int
+tree_lock(struct handle *h, const struct lock_range *range)
+{
+	struct lock_table *t = locks_of(h->node->body);
+
+	return t ? lock_table_set(t, h, range) : -ENOLCK;
+}
+
+int
+tree_getlock(struct handle *h, struct lock_range *range,
+	     char client_id[LOCK_CLIENT_ID_MAX])
+{
+	struct lock_table *t = locks_of(h->node->body);
+
+	return t ? lock_table_test(t, range, client_id) : -ENOLCK;
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Open files and the real files behind them (the kernel's file.c). Private
+ * to layers/.
+ */
+#ifndef VENEER_LAYERS_FILE_H
+#define VENEER_LAYERS_FILE_H
+
+#include "node.h"
+
+/*
+ * The real file that has the data of @h now: the one it holds, or, when the
+ * data moved since (copy-up), one opened afresh. Pinned until
+ * realfile_put(), whatever becomes of @h. -EAGAIN (nowait, must be opened).
+ */
+int realfile_get(struct handle *h, const struct call *c, struct realfile **ret);
+/* Returns what close(2) said if that was the last reference, else 0. */
+int realfile_put(struct body *b, struct realfile *rf);
+
+/* A handle on @n whose real file is @fd (taken over, also on failure). */
+int file_handle_new(struct node *n, int flags, int fd, unsigned generation,
+		    struct handle **ret);
+
+/*
+ * The caller changed the content: clear setuid, and setgid where the group
+ * may execute, unless it is the guest's root (file_remove_privs()).
+ */
+int file_drop_privs(struct node *n, const struct call *c);
+
+/* readdir.c */
+struct dirstream *dirstream_new(void);
+void dirstream_free(struct dirstream *s);
+
+#endif

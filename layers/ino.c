@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Identity: which number an object has in the tree, and which version its
+ * content.
+ *
+ * ident.path is (device index, inode number). The index is the place of the
+ * file system among the layers in the order they were given, the upper's
+ * being 0, so that it is the same after a restart; devices mounted below a
+ * layer come after those. With one file system the path is the inode number
+ * itself, as overlayfs has it. Inode numbers of 2^56 and more are hashed
+ * into the space of index 255.
+ */
+#include "hash.h"
+#include "overlay.h"
+
+#define PATH_INO_BITS 56
+#define PATH_HASHED (UINT64_C(0xff) << PATH_INO_BITS)
+
+static unsigned
+device_add(struct tree *t, dev_t dev)
+{
+	unsigned nr, i;
+
+	(void)pthread_mutex_lock(&t->names_lock);
+	nr = atomic_load(&t->nr_devices);
+	for (i = 0; i < nr; i++)
+		if (t->devices[i] == dev)
+			break;
+	if (i == nr && nr < TREE_MAX_DEVICES) {
+		t->devices[nr] = dev;
+		atomic_store_explicit(&t->nr_devices, nr + 1,
+				      memory_order_release);
+	}
+	(void)pthread_mutex_unlock(&t->names_lock);
+	return i;
+}
+
+uint64_t
+ino_to_path(struct tree *t, dev_t dev, ino_t ino)
+{
+	unsigned nr, i;
+
+	nr = atomic_load_explicit(&t->nr_devices, memory_order_acquire);
+	for (i = 0; i < nr; i++)
+		if (t->devices[i] == dev)
+			break;
+	if (i == nr)
+		i = device_add(t, dev);
+	if (ino >> PATH_INO_BITS || i >= TREE_MAX_DEVICES)
+		return PATH_HASHED |
+		       hash_mix(hash_mix(dev) ^ ino) >> (64 - PATH_INO_BITS);
+	return (uint64_t)i << PATH_INO_BITS | ino;
+}
+
+uint32_t
+ino_version_of(const struct statx *stx, unsigned nr_writes)
+{
+	uint64_t h = (uint64_t)stx->stx_mtime.tv_sec * 1000000000u +
+		     stx->stx_mtime.tv_nsec;
+	uint32_t v;
+
+	/* A directory's size is the file system's and changes at copy-up. */
+	if (S_ISREG(stx->stx_mode))
+		h = hash_mix(h) ^ stx->stx_size;
+	/* Within one tick of mtime only our own count tells writes apart. */
+	h = hash_mix(hash_mix(h) + nr_writes);
+	v = (uint32_t)(h ^ h >> 32);
+	return v ? v : 1;
+}
+
+void
+ino_ident(const struct body *b, const struct statx *stx, struct ident *ret)
+{
+	ret->path = b->path;
+	ret->type = b->type;
+	ret->version = ino_version_of(
+		stx, atomic_load_explicit(&b->nr_writes, memory_order_relaxed));
+}

@@ -1,0 +1,483 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Nodes, bodies and directories in memory.
+ *
+ * A node lives while it is referenced: by a fid, a handle, a child. A
+ * directory that nobody references stays for a while, with its descriptors,
+ * in tree.idle_dirs: walks through it then cost one statx a name. Reference
+ * counts drop without a lock until the last one, which goes under
+ * names_lock, where lookups take theirs; so nobody finds a node that is
+ * being freed.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cleanup.h"
+#include "lock.h"
+#include "macros.h"
+#include "node.h"
+
+static uint64_t
+name_hash(const struct node *parent, struct name name)
+{
+	return hash_bytes(name.ptr, name.len, (uintptr_t)parent);
+}
+
+static uint64_t
+real_hash(dev_t dev, ino_t ino)
+{
+	return hash_mix(hash_mix(dev) ^ ino);
+}
+
+int
+lock_mutex(pthread_mutex_t *m, const struct call *c)
+{
+	if (c->nowait)
+		return pthread_mutex_trylock(m) ? -EAGAIN : 0;
+	(void)pthread_mutex_lock(m);
+	return 0;
+}
+
+int
+lock_dir_shared(struct node *dir, const struct call *c)
+{
+	pthread_rwlock_t *l = &dir->body->dir->lock;
+
+	if (c->nowait)
+		return pthread_rwlock_tryrdlock(l) ? -EAGAIN : 0;
+	(void)pthread_rwlock_rdlock(l);
+	return 0;
+}
+
+int
+lock_dir_excl(struct node *dir, const struct call *c)
+{
+	pthread_rwlock_t *l = &dir->body->dir->lock;
+
+	if (c->nowait)
+		return pthread_rwlock_trywrlock(l) ? -EAGAIN : 0;
+	(void)pthread_rwlock_wrlock(l);
+	return 0;
+}
+
+void
+unlock_dir(struct node *dir)
+{
+	(void)pthread_rwlock_unlock(&dir->body->dir->lock);
+}
+
+struct dir *
+dir_new(unsigned nr_lowers)
+{
+	struct dir *d = calloc(1, sizeof(*d));
+	pthread_rwlockattr_t attr;
+	unsigned i;
+
+	if (!d)
+		return NULL;
+	d->upper_fd = -1;
+	if (nr_lowers > 0) {
+		d->lowers = calloc(nr_lowers, sizeof(*d->lowers));
+		if (!d->lowers) {
+			free(d);
+			return NULL;
+		}
+	}
+	for (i = 0; i < nr_lowers; i++)
+		d->lowers[i].fd = -1;
+	d->nr_lowers = nr_lowers;
+	/* A stream of lookups must not starve a create. */
+	(void)pthread_rwlockattr_init(&attr);
+	(void)pthread_rwlockattr_setkind_np(
+		&attr, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+	(void)pthread_rwlock_init(&d->lock, &attr);
+	(void)pthread_rwlockattr_destroy(&attr);
+	return d;
+}
+
+void
+dir_free(struct dir *d)
+{
+	unsigned i;
+
+	if (!d)
+		return;
+	if (d->upper_fd >= 0)
+		(void)real_close(d->upper_fd);
+	for (i = 0; i < d->nr_lowers; i++)
+		if (d->lowers[i].fd >= 0)
+			(void)real_close(d->lowers[i].fd);
+	(void)pthread_rwlock_destroy(&d->lock);
+	free(d->lowers);
+	free(d);
+}
+
+int
+dir_fd_of(const struct dir *d, unsigned layer)
+{
+	unsigned i;
+
+	if (layer == 0)
+		return d->upper_fd;
+	for (i = 0; i < d->nr_lowers; i++)
+		if (d->lowers[i].layer == layer)
+			return d->lowers[i].fd;
+	return -1;
+}
+
+struct body *
+body_new(struct tree *t, const struct statx *stx, unsigned layer, uint64_t path,
+	 struct dir *dir)
+{
+	struct body *b = calloc(1, sizeof(*b));
+
+	if (!b) {
+		dir_free(dir);
+		return NULL;
+	}
+	b->tree = t;
+	b->refs = 1;
+	b->type = stx->stx_mode & S_IFMT;
+	b->path = path;
+	atomic_init(&b->layer, layer);
+	b->real_dev = statx_dev(stx);
+	b->real_ino = stx->stx_ino;
+	atomic_init(&b->may_have_suid,
+		    (stx->stx_mode & (S_ISUID | S_ISGID)) != 0);
+	(void)pthread_mutex_init(&b->lock, NULL);
+	LIST_INIT(&b->files);
+	b->pin_fd = -1;
+	b->dir = dir;
+	return b;
+}
+
+static void
+body_free(struct body *b)
+{
+	if (b->pin_fd >= 0)
+		(void)real_close(b->pin_fd);
+	lock_table_free(b->locks);
+	dir_free(b->dir);
+	(void)pthread_mutex_destroy(&b->lock);
+	free(b);
+}
+
+void
+body_unref(struct body *b)
+{
+	struct tree *t;
+	bool last;
+
+	if (!b)
+		return;
+	t = b->tree;
+	(void)pthread_mutex_lock(&t->names_lock);
+	last = --b->refs == 0;
+	if (last && b->is_hashed)
+		hash_del(&t->bodies, &b->by_real);
+	(void)pthread_mutex_unlock(&t->names_lock);
+	if (last)
+		body_free(b);
+}
+
+/* Under names_lock: the body in the table, with one more reference. */
+static struct body *
+body_find_locked(struct tree *t, dev_t dev, ino_t ino)
+{
+	struct hash_entry *e;
+	struct body *b;
+
+	for (e = hash_find(&t->bodies, real_hash(dev, ino)); e;
+	     e = hash_same(e)) {
+		b = container_of(e, struct body, by_real);
+		if (b->real_dev == dev && b->real_ino == ino) {
+			b->refs++;
+			return b;
+		}
+	}
+	return NULL;
+}
+
+struct body *
+body_find(struct tree *t, dev_t dev, ino_t ino)
+{
+	struct body *b;
+
+	(void)pthread_mutex_lock(&t->names_lock);
+	b = body_find_locked(t, dev, ino);
+	(void)pthread_mutex_unlock(&t->names_lock);
+	return b;
+}
+
+struct body *
+body_publish(struct body *b)
+{
+	struct tree *t = b->tree;
+	struct body *other = NULL;
+
+	(void)pthread_mutex_lock(&t->names_lock);
+	if (!b->is_hashed) {
+		other = body_find_locked(t, b->real_dev, b->real_ino);
+		if (!other) {
+			hash_add(&t->bodies, &b->by_real,
+				 real_hash(b->real_dev, b->real_ino));
+			b->is_hashed = true;
+		}
+	}
+	(void)pthread_mutex_unlock(&t->names_lock);
+	if (!other)
+		return b;
+	body_unref(b);
+	return other;
+}
+
+struct body *
+body_ref(struct body *b)
+{
+	(void)pthread_mutex_lock(&b->tree->names_lock);
+	b->refs++;
+	(void)pthread_mutex_unlock(&b->tree->names_lock);
+	return b;
+}
+
+/* Under names_lock: take one more reference, out of idleness if need be. */
+static struct node *
+node_revive(struct tree *t, struct node *n)
+{
+	if (__atomic_fetch_add(&n->refs, 1, __ATOMIC_RELAXED) == 0) {
+		TAILQ_REMOVE(&t->idle_dirs, n, by_age);
+		t->nr_idle_dirs--;
+	}
+	return n;
+}
+
+static struct node *
+find_locked(struct tree *t, struct node *dir, struct name name, uint64_t hash)
+{
+	struct hash_entry *e;
+	struct node *n;
+
+	for (e = hash_find(&t->names, hash); e; e = hash_same(e)) {
+		n = container_of(e, struct node, by_name);
+		if (n->parent == dir && n->name_len == name.len &&
+		    memcmp(n->name, name.ptr, name.len) == 0)
+			return node_revive(t, n);
+	}
+	return NULL;
+}
+
+struct node *
+node_find(struct node *dir, struct name name)
+{
+	struct tree *t = dir->body->tree;
+	uint64_t hash = name_hash(dir, name);
+	struct node *n;
+
+	(void)pthread_mutex_lock(&t->names_lock);
+	n = find_locked(t, dir, name, hash);
+	(void)pthread_mutex_unlock(&t->names_lock);
+	return n;
+}
+
+struct node *
+node_add(struct node *dir, struct name name, struct body *body)
+{
+	struct node *n = malloc(sizeof(*n) + name.len + 1), *other;
+	struct tree *t = body->tree;
+	uint64_t hash = name_hash(dir, name);
+
+	if (!n) {
+		body_unref(body);
+		return NULL;
+	}
+	*n = (struct node){ .refs = 1, .name_len = (uint8_t)name.len };
+	memcpy(n->inline_name, name.ptr, name.len);
+	n->inline_name[name.len] = '\0';
+	n->name = n->inline_name;
+	n->body = body;
+	(void)pthread_mutex_lock(&t->names_lock);
+	other = dir ? find_locked(t, dir, name, hash) : NULL;
+	if (!other) {
+		n->parent = dir ? node_revive(t, dir) : NULL;
+		if (dir)
+			hash_add(&t->names, &n->by_name, hash);
+		n->is_hashed = dir != NULL;
+	}
+	(void)pthread_mutex_unlock(&t->names_lock);
+	if (other) {
+		free(n);
+		body_unref(body);
+		return other;
+	}
+	return n;
+}
+
+struct node *
+node_ref(struct node *n)
+{
+	__atomic_fetch_add(&n->refs, 1, __ATOMIC_RELAXED);
+	return n;
+}
+
+/* Under names_lock: out of the table for good. */
+static void
+unhash(struct tree *t, struct node *n)
+{
+	if (n->is_hashed)
+		hash_del(&t->names, &n->by_name);
+	n->is_hashed = false;
+}
+
+/*
+ * The last reference to @n may be gone: under names_lock, keep it idle or
+ * return what is to be freed now (@n, or the oldest idle directory).
+ */
+static struct node *
+retire(struct tree *t, struct node *n)
+{
+	struct node *victim;
+
+	if (!n->body->dir || !n->is_hashed || t->max_idle_dirs == 0) {
+		unhash(t, n);
+		return n;
+	}
+	TAILQ_INSERT_TAIL(&t->idle_dirs, n, by_age);
+	if (++t->nr_idle_dirs <= t->max_idle_dirs)
+		return NULL;
+	victim = TAILQ_FIRST(&t->idle_dirs);
+	TAILQ_REMOVE(&t->idle_dirs, victim, by_age);
+	t->nr_idle_dirs--;
+	unhash(t, victim);
+	return victim;
+}
+
+void
+node_unref(struct node *n)
+{
+	struct node *dead;
+	struct tree *t;
+	unsigned refs;
+
+	while (n) {
+		refs = __atomic_load_n(&n->refs, __ATOMIC_RELAXED);
+		while (refs > 1)
+			if (__atomic_compare_exchange_n(
+				    &n->refs, &refs, refs - 1, false,
+				    __ATOMIC_RELEASE, __ATOMIC_RELAXED))
+				return;
+		t = n->body->tree;
+		dead = NULL;
+		(void)pthread_mutex_lock(&t->names_lock);
+		if (__atomic_sub_fetch(&n->refs, 1, __ATOMIC_ACQ_REL) == 0)
+			dead = retire(t, n);
+		(void)pthread_mutex_unlock(&t->names_lock);
+		if (!dead)
+			return;
+		n = dead->parent; /* its reference, dropped next round */
+		body_unref(dead->body);
+		if (dead->name != dead->inline_name)
+			free(dead->name);
+		free(dead);
+	}
+}
+
+void
+node_flush_idle(struct tree *t)
+{
+	struct node *n;
+
+	(void)pthread_mutex_lock(&t->names_lock);
+	t->max_idle_dirs = 0;
+	while ((n = TAILQ_FIRST(&t->idle_dirs))) {
+		(void)node_revive(t, n);
+		(void)pthread_mutex_unlock(&t->names_lock);
+		node_unref(n);
+		(void)pthread_mutex_lock(&t->names_lock);
+	}
+	(void)pthread_mutex_unlock(&t->names_lock);
+}
+
+void
+node_detach(struct node *n)
+{
+	struct tree *t = n->body->tree;
+
+	(void)pthread_mutex_lock(&t->names_lock);
+	unhash(t, n);
+	__atomic_store_n(&n->is_detached, true, __ATOMIC_RELEASE);
+	(void)pthread_mutex_unlock(&t->names_lock);
+}
+
+bool
+node_is_shared(const struct node *n)
+{
+	return __atomic_load_n(&n->refs, __ATOMIC_ACQUIRE) > 1;
+}
+
+int
+node_pin(struct node *n, struct at at)
+{
+	struct body *b = n->body;
+	int fd = -1, r = 0;
+
+	(void)pthread_mutex_lock(&b->lock);
+	if (b->pin_fd < 0) {
+		fd = real_open_path(at);
+		if (fd < 0)
+			r = fd;
+		else
+			b->pin_fd = fd;
+	}
+	(void)pthread_mutex_unlock(&b->lock);
+	return r;
+}
+
+void
+node_repin(struct node *n, int fd)
+{
+	struct body *b = n->body;
+
+	(void)pthread_mutex_lock(&b->lock);
+	if (b->pin_fd < 0) {
+		b->pin_fd = fd;
+	} else {
+		/* In place: others may be using the number right now. */
+		(void)dup3(fd, b->pin_fd, O_CLOEXEC);
+		(void)real_close(fd);
+	}
+	(void)pthread_mutex_unlock(&b->lock);
+}
+
+int
+node_move_prepare(struct name name, char **ret_name)
+{
+	char *s = malloc(name.len + 1);
+
+	if (!s)
+		return -ENOMEM;
+	memcpy(s, name.ptr, name.len);
+	s[name.len] = '\0';
+	*ret_name = s;
+	return 0;
+}
+
+void
+node_move(struct node *n, struct node *newdir, struct name name, char *prepared)
+{
+	struct tree *t = n->body->tree;
+	struct node *olddir = n->parent;
+	char *oldname = n->name == n->inline_name ? NULL : n->name;
+
+	(void)pthread_mutex_lock(&t->names_lock);
+	unhash(t, n);
+	__atomic_store_n(&n->parent, node_ref(newdir), __ATOMIC_RELEASE);
+	n->name = prepared;
+	n->name_len = (uint8_t)name.len;
+	hash_add(&t->names, &n->by_name, name_hash(newdir, name));
+	n->is_hashed = true;
+	(void)pthread_mutex_unlock(&t->names_lock);
+	free(oldname);
+	node_unref(olddir);
+}

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The origin mark of an upper object: the handle of the lower object it was
+ * copied up from (overlay.md 2.2), byte for byte what the kernel writes
+ * (ovl_encode_real_fh, ovl_get_origin_fh). It keeps inode numbers the same
+ * over copy-up and restart.
+ *
+ * Without CAP_DAC_READ_SEARCH nobody can decode a handle; the kernel's form
+ * for that is an empty mark, and the number itself is kept beside it in a
+ * private xattr of ours, which the kernel ignores.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "cleanup.h"
+#include "macros.h"
+#include "overlay.h"
+
+#define FB_VERSION 0
+#define FB_MAGIC 0xfb
+#define FB_HEAD 21 /* version, magic, length, flags, type, uuid */
+#define FB_FLAG_BIG_ENDIAN 0x01
+#define FB_FLAG_ANY_ENDIAN 0x02
+#define FB_FLAG_UPPER 0x04
+#define FB_FLAG_ALL 0x07
+
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+#define FB_FLAG_OURS FB_FLAG_BIG_ENDIAN
+#else
+#define FB_FLAG_OURS 0
+#endif
+
+size_t
+origin_encode(const struct layer *layer, struct at at, uint8_t ret[ORIGIN_MAX])
+{
+	ssize_t n;
+	int type;
+
+	if (!layer->has_uuid || !layer->decodes_handles)
+		return 0;
+	n = real_handle(at, ret + FB_HEAD, ORIGIN_MAX - FB_HEAD, &type);
+	if (n < 0 || type < 0 || type > 0xff)
+		return 0;
+	ret[0] = FB_VERSION;
+	ret[1] = FB_MAGIC;
+	ret[2] = (uint8_t)(FB_HEAD + n);
+	ret[3] = FB_FLAG_OURS;
+	ret[4] = (uint8_t)type;
+	memcpy(ret + 5, layer->uuid, sizeof(layer->uuid));
+	return FB_HEAD + (size_t)n;
+}
+
+/* ovl_check_fb_len() and what ovl_get_fh() takes for "origin unknown". */
+static bool
+fb_is_usable(const uint8_t *fb, size_t len)
+{
+	if (len < FB_HEAD + 1 || fb[1] != FB_MAGIC || fb[2] != len)
+		return false;
+	if (fb[0] > FB_VERSION || fb[3] & ~FB_FLAG_ALL)
+		return false;
+	if (fb[3] & FB_FLAG_UPPER)
+		return false;
+	return fb[3] & FB_FLAG_ANY_ENDIAN ||
+	       (fb[3] & FB_FLAG_BIG_ENDIAN) == FB_FLAG_OURS;
+}
+
+static int
+fb_decode(struct tree *t, const uint8_t *fb, size_t len, mode_t type,
+	  uint64_t *ret)
+{
+	const struct layer *l;
+	struct statx stx;
+	unsigned i;
+
+	for (i = 0; i < t->layers.nr_lowers; i++) {
+		CLEANUP_CLOSE int fd = -1;
+
+		l = &t->layers.lowers[i];
+		if (!l->has_uuid || !l->decodes_handles ||
+		    memcmp(l->uuid, fb + 5, sizeof(l->uuid)) != 0)
+			continue;
+		fd = real_open_handle(l->fd, fb[4], fb + FB_HEAD,
+				      len - FB_HEAD);
+		if (fd < 0 || real_statx(AT(fd, ""), &stx) < 0)
+			continue;
+		if ((stx.stx_mode & S_IFMT) != type)
+			return -ENODATA;
+		*ret = ino_to_path(t, statx_dev(&stx), stx.stx_ino);
+		return 0;
+	}
+	return -ENODATA;
+}
+
+int
+origin_decode(struct tree *t, struct at at, mode_t type, uint64_t *ret)
+{
+	uint8_t buf[ORIGIN_MAX], id[8];
+	uint64_t path = 0;
+	ssize_t n;
+	int i;
+
+	n = private_get(t, at, PRIVATE_ORIGIN, buf, sizeof(buf));
+	if (n > 0 && fb_is_usable(buf, (size_t)n) &&
+	    fb_decode(t, buf, (size_t)n, type, ret) == 0)
+		return 0;
+	if (n < 0 && n != -ERANGE)
+		return -ENODATA;
+	if (private_get(t, at, PRIVATE_IDENT, id, sizeof(id)) != sizeof(id))
+		return -ENODATA;
+	for (i = 7; i >= 0; i--)
+		path = path << 8 | id[i];
+	*ret = path;
+	return 0;
+}

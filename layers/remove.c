@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Removing names (overlay.md 3.3 and 3.4; the kernel's ovl_do_remove(),
+ * ovl_remove_and_whiteout(), ovl_clear_empty()). Whatever something below
+ * would show through gets a whiteout by the same rename that removes it.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "change.h"
+#include "cleanup.h"
+#include "copyup.h"
+#include "listing.h"
+#include "overlay.h"
+
+int
+remove_check_empty(struct node *child, bool *ret_has_whiteouts)
+{
+	int r = listing_is_empty(child, ret_has_whiteouts);
+
+	return r == 0 ? -ENOTEMPTY : r < 0 ? r : 0;
+}
+
+/* Fill in the staged directory @temp as a stand-in for @child's upper one. */
+static int
+build_stand_in(struct tree *t, struct at temp, struct node *child)
+{
+	struct at old = AT(child->body->dir->upper_fd, "");
+	struct upper *u = t->layers.upper;
+	struct statx stx;
+	int r;
+
+	r = real_statx(old, &stx);
+	if (r == 0)
+		r = copyup_owner_mode(u, temp, &stx);
+	if (r == 0)
+		r = copyup_xattrs(t, old, temp);
+	if (r == 0)
+		r = private_set(t, temp, PRIVATE_OPAQUE, "y", 1);
+	if (r == 0)
+		r = copyup_times(u, temp, &stx);
+	return r;
+}
+
+int
+remove_clear_empty(struct change *ch, struct node *child)
+{
+	struct tree *t = child->body->tree;
+	struct upper *u = t->layers.upper;
+	char name[16];
+	struct at temp = { u->work_fd, name };
+	struct statx stx;
+	int fd, r;
+
+	workdir_temp(u, name);
+	r = real_mkdir(u, temp, 0700);
+	if (r < 0)
+		return r;
+	r = build_stand_in(t, temp, child);
+	if (r == 0)
+		r = real_rename(u, temp, change_at(ch), RENAME_EXCHANGE);
+	if (r < 0) {
+		workdir_discard(u, name);
+		return r;
+	}
+	/* The old one, with its whiteouts, is in staging now. */
+	fd = real_open_dir(change_at(ch));
+	if (fd >= 0 && real_statx(AT(fd, ""), &stx) == 0) {
+		(void)real_close(child->body->dir->upper_fd);
+		child->body->dir->upper_fd = fd;
+		child->body->real_ino = stx.stx_ino;
+	}
+	workdir_discard(u, name);
+	return 0;
+}
+
+/* Put a whiteout where the name is, or would be (overlay.md 3.4). */
+static int
+remove_and_whiteout(struct change *ch, bool has_upper_dir)
+{
+	struct upper *u = node_upper(ch->dir);
+	char name[16];
+	struct at temp = { u->work_fd, name };
+	int r = whiteout_make(u, name);
+
+	if (r < 0)
+		return r;
+	r = real_rename(u, temp, change_at(ch),
+			has_upper_dir ? RENAME_EXCHANGE : 0);
+	/* Either the whiteout that found no place, or the old directory. */
+	if (r < 0 || has_upper_dir)
+		workdir_discard(u, name);
+	return r;
+}
+
+static int
+remove_file(struct change *ch)
+{
+	struct node *n = ch->f.node;
+	bool needs_whiteout = true, is_upper = body_is_upper(n->body);
+	struct access a = ACCESS_NONE;
+	int r = 0, fd;
+
+	/* Those who hold it keep a way to it. */
+	if (node_is_shared(n)) {
+		fd = dir_fd_of(ch->dir->body->dir,
+			       atomic_load(&n->body->layer));
+		a.at = AT(fd, ch->buf);
+		r = node_pin(n, a.at);
+	}
+	if (r == 0 && is_upper)
+		r = lookup_lower_positive(ch->dir, ch->name, &needs_whiteout);
+	if (r < 0)
+		return r;
+	if (needs_whiteout)
+		return remove_and_whiteout(ch, false);
+	return real_unlink(node_upper(n), change_at(ch), 0);
+}
+
+/* @child is ch->f.node, locked exclusive, a directory. */
+static int
+remove_dir(struct change *ch, struct node *child)
+{
+	struct dir *d = child->body->dir;
+	bool needs_whiteout = true, has_whiteouts = false;
+	int r;
+
+	r = remove_check_empty(child, &has_whiteouts);
+	if (r == 0 && d->upper_fd >= 0)
+		r = lookup_lower_positive(ch->dir, ch->name, &needs_whiteout);
+	if (r < 0)
+		return r;
+	if (d->upper_fd >= 0 && has_whiteouts) {
+		r = remove_clear_empty(ch, child);
+		if (r < 0)
+			return r;
+	}
+	if (needs_whiteout)
+		return remove_and_whiteout(ch, d->upper_fd >= 0);
+	return real_unlink(node_upper(child), change_at(ch), AT_REMOVEDIR);
+}
+
+struct removal {
+	bool is_dir;
+	const struct node *only; /* this very node, or NULL: whatever it is */
+	const struct call *c;
+};
+
+static int
+check_removal(const struct change *ch, const void *arg)
+{
+	CLEANUP_UNLOCK_DIR struct node *locked = NULL;
+	const struct removal *rm = arg;
+	struct node *n = ch->f.node;
+	bool unused;
+	int r;
+
+	if (!n || (rm->only && n != rm->only))
+		return -ENOENT;
+	if (rm->is_dir && !n->body->dir)
+		return -ENOTDIR;
+	if (!rm->is_dir && n->body->dir)
+		return -EISDIR;
+	if (!rm->is_dir || body_is_upper(ch->dir->body))
+		return 0;
+	/* Before the parent is copied up for nothing. */
+	r = lock_dir_shared(n, rm->c);
+	if (r < 0)
+		return r;
+	locked = n;
+	return remove_check_empty(n, &unused);
+}
+
+static int
+remove_name(struct node *dir, struct name name, const struct removal *rm)
+{
+	CLEANUP_CHANGE struct change ch = { 0 };
+	CLEANUP_UNLOCK_DIR struct node *locked = NULL;
+	int r;
+
+	r = change_begin(dir, name, rm->c, check_removal, rm, &ch);
+	if (r < 0)
+		return r;
+	if (rm->is_dir) {
+		/* Listing it may take long. */
+		if (rm->c->nowait && ch.f.node->body->dir->nr_lowers > 0)
+			return -EAGAIN;
+		r = lock_dir_excl(ch.f.node, rm->c);
+		if (r < 0)
+			return r;
+		locked = ch.f.node;
+		r = remove_dir(&ch, ch.f.node);
+	} else {
+		r = remove_file(&ch);
+	}
+	if (r == 0)
+		change_gone(&ch);
+	return r;
+}
+
+int
+tree_unlink(struct node *dir, const struct call *c, struct name name,
+	    bool is_dir)
+{
+	struct removal rm = { .is_dir = is_dir, .c = c };
+
+	return remove_name(dir, name, &rm);
+}
+
+int
+tree_remove(struct node *n, const struct call *c)
+{
+	struct removal rm = { .is_dir = n->body->dir != NULL,
+			      .only = n,
+			      .c = c };
+	struct node *dir;
+	struct name name;
+	char buf[256];
+	int r;
+
+	if (!node_upper(n))
+		return -EROFS;
+	/* Renamed between the two steps? Then by its new name. */
+	do {
+		r = node_snapshot_name(n, &dir, buf, &name);
+		if (r < 0)
+			return r;
+		r = remove_name(dir, name, &rm);
+		node_unref(dir);
+	} while (r == -ENOENT &&
+		 !__atomic_load_n(&n->is_detached, __ATOMIC_ACQUIRE));
+	return r;
+}

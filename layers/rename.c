@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Rename (overlay.md 5, the kernel's ovl_rename() for the default format).
+ *
+ * What is checked first is checked without any effect; then the source and
+ * both directories are copied up with no lock held, and everything begins
+ * again; then one renameat2() of the right kind does it, after the marks
+ * that must be there before: impure, opaque.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "change.h"
+#include "cleanup.h"
+#include "copyup.h"
+#include "listing.h"
+#include "overlay.h"
+
+struct rename {
+	struct tree *t;
+	const struct call *c;
+	const struct node *only; /* the source must be this one, or NULL */
+	struct change old, new;
+	struct node *new_locked; /* the directory to be replaced, locked */
+	bool holds_rename_lock;
+	bool new_has_whiteouts;
+};
+
+/* Is @n the directory @dir or above it? Under rename_lock, or dir == n. */
+static bool
+is_above(const struct node *n, const struct node *dir)
+{
+	for (; dir; dir = dir->parent)
+		if (dir == n)
+			return true;
+	return false;
+}
+
+static int
+lock_one(struct change *ch, struct node *dir, const struct call *c)
+{
+	int r = lock_dir_excl(dir, c);
+
+	if (r == 0)
+		ch->dir = dir;
+	return r;
+}
+
+/* Lock both directories in the order of node.h. */
+static int
+lock_dirs(struct rename *rn, struct node *olddir, struct node *newdir)
+{
+	bool new_first;
+	int r;
+
+	if (olddir == newdir) {
+		r = lock_one(&rn->old, olddir, rn->c);
+		rn->new.dir = rn->old.dir;
+		return r;
+	}
+	r = lock_mutex(&rn->t->rename_lock, rn->c);
+	if (r < 0)
+		return r;
+	rn->holds_rename_lock = true;
+	new_first = is_above(newdir, olddir) ||
+		    (!is_above(olddir, newdir) && newdir < olddir);
+	if (new_first)
+		r = lock_one(&rn->new, newdir, rn->c);
+	if (r == 0)
+		r = lock_one(&rn->old, olddir, rn->c);
+	if (r == 0 && !new_first)
+		r = lock_one(&rn->new, newdir, rn->c);
+	return r;
+}
+
+static void
+rename_end(struct rename *rn)
+{
+	if (rn->new_locked)
+		unlock_dir(rn->new_locked);
+	rn->new_locked = NULL;
+	if (rn->new.dir && rn->new.dir != rn->old.dir)
+		unlock_dir(rn->new.dir);
+	rn->new.dir = NULL;
+	node_unref(take_ptr(&rn->new.f.node));
+	change_end(&rn->old);
+	if (rn->holds_rename_lock)
+		(void)pthread_mutex_unlock(&rn->t->rename_lock);
+	rn->holds_rename_lock = false;
+}
+
+/* What stands in the way of replacing a directory. Locks it. */
+static int
+check_target_dir(struct rename *rn)
+{
+	struct node *n = rn->new.f.node;
+	int r;
+
+	/* What lies above the source is not empty. */
+	if (is_above(n, rn->old.dir))
+		return -ENOTEMPTY;
+	r = lock_dir_excl(n, rn->c);
+	if (r < 0)
+		return r;
+	rn->new_locked = n;
+	return remove_check_empty(n, &rn->new_has_whiteouts);
+}
+
+/* 1: nothing to do (both are one object); 0: go on; errno. */
+static int
+check(struct rename *rn)
+{
+	const struct node *o = rn->old.f.node, *n = rn->new.f.node;
+	const struct dir *d;
+
+	if (!o || (rn->only && o != rn->only))
+		return -ENOENT;
+	d = o->body->dir;
+	if (d && is_above(o, rn->new.dir))
+		return -EINVAL;
+	if (n && n->body == o->body)
+		return 1;
+	if (n && d && !n->body->dir)
+		return -ENOTDIR;
+	if (n && !d && n->body->dir)
+		return -EISDIR;
+	/* ovl_can_move(): only what is purely of the upper. */
+	if (d && (d->nr_lowers > 0 || d->upper_fd < 0))
+		return -EXDEV;
+	return n && n->body->dir ? check_target_dir(rn) : 0;
+}
+
+/* Lock, look both names up, check. */
+static int
+rename_begin(struct rename *rn, struct node *olddir, struct node *newdir)
+{
+	int r = lock_dirs(rn, olddir, newdir);
+
+	if (r < 0)
+		return r;
+	if (olddir->body->dir->is_removed || newdir->body->dir->is_removed)
+		return -ENOENT;
+	r = lookup_name(olddir, rn->old.name, rn->c, &rn->old.f);
+	if (r == 0)
+		r = lookup_name(newdir, rn->new.name, rn->c, &rn->new.f);
+	return r < 0 ? r : check(rn);
+}
+
+static bool
+is_all_upper(const struct rename *rn)
+{
+	return body_is_upper(rn->old.f.node->body) &&
+	       body_is_upper(rn->old.dir->body) &&
+	       body_is_upper(rn->new.dir->body);
+}
+
+/* The marks that must be on disk before the object moves. */
+static int
+mark_before(struct rename *rn)
+{
+	struct at old = change_at(&rn->old);
+	const struct dir *od = rn->old.f.node->body->dir;
+	const struct dir *nd = rn->new.dir->body->dir;
+	char v[2];
+	int r = 0;
+
+	if (rn->old.dir != rn->new.dir &&
+	    private_get(rn->t, old, PRIVATE_ORIGIN, NULL, 0) >= 0)
+		r = copyup_mark_impure(rn->new.dir);
+	if (r < 0 || !od || nd->nr_lowers == 0)
+		return r;
+	/*
+	 * A directory that comes into a merged one must not merge with what
+	 * is, or later comes, below its new name (ovl_set_opaque()).
+	 */
+	if (private_get(rn->t, old, PRIVATE_OPAQUE, v, sizeof(v)) == 1 &&
+	    v[0] == 'y')
+		return 0;
+	return private_set(rn->t, old, PRIVATE_OPAQUE, "y", 1);
+}
+
+/* Those who hold what is replaced keep a way to it. */
+static int
+pin_target(struct rename *rn)
+{
+	struct node *n = rn->new.f.node;
+	int fd;
+
+	if (!n || n->body->dir || !node_is_shared(n))
+		return 0;
+	fd = dir_fd_of(rn->new.dir->body->dir, atomic_load(&n->body->layer));
+	return node_pin(n, AT(fd, rn->new.buf));
+}
+
+/* Which renameat2() it takes: the table in overlay.md 5. */
+static int
+rename_real(struct rename *rn)
+{
+	struct upper *u = rn->t->layers.upper;
+	struct at from = change_at(&rn->old), to = change_at(&rn->new);
+	bool is_dir = rn->old.f.node->body->dir != NULL, needs_whiteout;
+	bool over_whiteout = rn->new.f.is_upper_whiteout;
+	unsigned flags = 0;
+	int r;
+
+	r = lookup_lower_positive(rn->old.dir, rn->old.name, &needs_whiteout);
+	if (r < 0)
+		return r;
+	if (over_whiteout && (needs_whiteout || is_dir))
+		flags = RENAME_EXCHANGE;
+	else if (needs_whiteout)
+		flags = RENAME_WHITEOUT;
+	r = real_rename(u, from, to, flags);
+	/* The whiteout changed places with it and hides nothing there. */
+	if (r == 0 && flags == RENAME_EXCHANGE && !needs_whiteout)
+		(void)real_unlink(u, from, 0);
+	return r;
+}
+
+/* Everything is in the upper, locked and allowed. */
+static int
+rename_locked(struct rename *rn)
+{
+	CLEANUP_FREE char *name = NULL;
+	struct node *n = rn->new.f.node;
+	int r;
+
+	r = node_move_prepare(rn->new.name, &name);
+	if (r == 0 && rn->new_has_whiteouts)
+		r = remove_clear_empty(&rn->new, n);
+	if (r == 0)
+		r = mark_before(rn);
+	if (r == 0)
+		r = pin_target(rn);
+	if (r == 0)
+		r = rename_real(rn);
+	if (r < 0)
+		return r;
+	change_gone(&rn->new);
+	node_move(rn->old.f.node, rn->new.dir, rn->new.name, take_ptr(&name));
+	return 0;
+}
+
+/* One try; 1: copy @ret_copy up (counted) and come again. */
+static int
+rename_try(struct rename *rn, struct node *olddir, struct node *newdir,
+	   struct node **ret_copy)
+{
+	int r = rename_begin(rn, olddir, newdir);
+
+	if (r != 0)
+		return r < 0 ? r : 0;
+	if (is_all_upper(rn))
+		return rename_locked(rn);
+	/* The source brings its own directory along. */
+	if (!body_is_upper(rn->old.f.node->body))
+		*ret_copy = node_ref(rn->old.f.node);
+	else
+		*ret_copy = node_ref(newdir);
+	return 1;
+}
+
+static int
+do_rename(struct node *olddir, struct name oldname, struct node *newdir,
+	  struct name newname, const struct call *c, const struct node *only)
+{
+	struct rename rn = {
+		.t = olddir->body->tree,
+		.c = c,
+		.only = only,
+		.old = { .name = oldname },
+		.new = { .name = newname },
+	};
+	struct node *copy;
+	int r;
+
+	if (newdir->body->tree != rn.t)
+		return -EXDEV;
+	if (!rn.t->layers.upper)
+		return -EROFS;
+	if (!olddir->body->dir || !newdir->body->dir)
+		return -ENOTDIR;
+	RETURN_IF_SLOW(rn.t, 0, c);
+	name_copy(oldname, rn.old.buf);
+	name_copy(newname, rn.new.buf);
+	do {
+		copy = NULL;
+		r = rename_try(&rn, olddir, newdir, &copy);
+		rename_end(&rn);
+		if (r == 1) {
+			r = copyup_node(copy, c, false);
+			node_unref(copy);
+			r = r < 0 ? r : 1;
+		}
+	} while (r == 1);
+	return r;
+}
+
+int
+tree_rename(struct node *olddir, struct name oldname, struct node *newdir,
+	    struct name newname, const struct call *c)
+{
+	return do_rename(olddir, oldname, newdir, newname, c, NULL);
+}
+
+int
+tree_rename_node(struct node *n, struct node *newdir, struct name newname,
+		 const struct call *c)
+{
+	struct node *dir;
+	struct name name;
+	char buf[256];
+	int r;
+
+	if (!node_upper(n))
+		return -EROFS;
+	do {
+		r = node_snapshot_name(n, &dir, buf, &name);
+		if (r < 0)
+			return r;
+		r = do_rename(dir, name, newdir, newname, c, n);
+		node_unref(dir);
+	} while (r == -ENOENT &&
+		 !__atomic_load_n(&n->is_detached, __ATOMIC_ACQUIRE) &&
+		 !newdir->body->dir->is_removed);
+	return r;
+}

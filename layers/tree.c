@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The tree as a whole: start, end, the root, and walking. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "cleanup.h"
+#include "lookup.h"
+#include "macros.h"
+#include "overlay.h"
+
+/* Idle directories kept at most, whatever the limit of descriptors. */
+#define MAX_IDLE_DIRS 4096
+
+/*
+ * How many idle directories may be kept: a quarter of our descriptors, each
+ * directory having one for every layer in the worst case.
+ */
+static unsigned
+idle_budget(const struct layer_set *set)
+{
+	struct rlimit lim;
+	rlim_t dirs;
+
+	if (getrlimit(RLIMIT_NOFILE, &lim) < 0 || lim.rlim_cur == RLIM_INFINITY)
+		return MAX_IDLE_DIRS;
+	dirs = lim.rlim_cur / 4 / (set->nr_lowers + 1);
+	return (unsigned)MIN(dirs, (rlim_t)MAX_IDLE_DIRS);
+}
+
+/* Number the devices in the order of the layers, for ident.path. */
+static void
+number_devices(struct tree *t)
+{
+	unsigned i;
+
+	if (t->layers.upper)
+		(void)ino_to_path(t, t->layers.upper->layer.dev, 0);
+	for (i = 0; i < t->layers.nr_lowers; i++)
+		(void)ino_to_path(t, t->layers.lowers[i].dev, 0);
+}
+
+static uint32_t
+largest_namelen(const struct layer_set *set)
+{
+	uint32_t len = set->upper ? set->upper->layer.namelen : 0;
+	unsigned i;
+
+	for (i = 0; i < set->nr_lowers; i++)
+		len = MAX(len, set->lowers[i].namelen);
+	return MIN(len, 255u);
+}
+
+/* All layers' roots merged, whatever their marks (ovl_get_root()). */
+static int
+make_root(struct tree *t)
+{
+	struct layer_set *set = &t->layers;
+	struct dir *d = dir_new(set->nr_lowers);
+	struct statx stx;
+	struct body *b;
+	char v[2];
+	unsigned i;
+	int r = 0;
+
+	if (!d)
+		return -ENOMEM;
+	if (set->upper) {
+		d->upper_fd = real_open_dir(AT(set->upper->layer.fd, ""));
+		r = d->upper_fd < 0 ? d->upper_fd : 0;
+		d->is_marked_impure =
+			private_get(t, AT(set->upper->layer.fd, ""),
+				    PRIVATE_IMPURE, v, sizeof(v)) == 1;
+	}
+	for (i = 0; i < set->nr_lowers && r == 0; i++) {
+		d->lowers[i].layer = set->lowers[i].idx;
+		d->lowers[i].fd = real_open_dir(AT(set->lowers[i].fd, ""));
+		r = d->lowers[i].fd < 0 ? d->lowers[i].fd : 0;
+	}
+	if (r == 0)
+		r = real_statx(AT(set->upper ? set->upper->layer.fd
+					     : set->lowers[0].fd,
+				  ""),
+			       &stx);
+	if (r < 0) {
+		dir_free(d);
+		return r;
+	}
+	b = body_new(t, &stx, set->upper ? 0 : 1,
+		     ino_to_path(t, statx_dev(&stx), stx.stx_ino), d);
+	if (b)
+		t->root = node_add(NULL, (struct name){ "", 0 }, b);
+	return t->root ? 0 : -ENOMEM;
+}
+
+static struct tree *
+tree_new(void)
+{
+	struct tree *t = calloc(1, sizeof(*t));
+
+	if (!t)
+		return NULL;
+	(void)pthread_mutex_init(&t->rename_lock, NULL);
+	(void)pthread_mutex_init(&t->copyup_lock, NULL);
+	(void)pthread_cond_init(&t->copyup_done, NULL);
+	(void)pthread_mutex_init(&t->names_lock, NULL);
+	LIST_INIT(&t->copyups);
+	TAILQ_INIT(&t->idle_dirs);
+	if (hash_init(&t->names) < 0 || hash_init(&t->bodies) < 0) {
+		tree_close(t);
+		return NULL;
+	}
+	return t;
+}
+
+int
+tree_open(const struct tree_config *config, tree_warn warn, void *warn_ctx,
+	  struct tree **ret, char **ret_why)
+{
+	struct tree *t = tree_new();
+	int r;
+
+	*ret_why = NULL;
+	if (!t)
+		return -ENOMEM;
+	r = layer_set_open(config, warn, warn_ctx, &t->layers, ret_why);
+	if (r == 0) {
+		t->private_prefix = xattr_prefix(t->layers.userxattr);
+		t->private_prefix_len = strlen(t->private_prefix);
+		t->namelen = largest_namelen(&t->layers);
+		t->max_idle_dirs = idle_budget(&t->layers);
+		number_devices(t);
+		r = make_root(t);
+		if (r < 0 &&
+		    asprintf(ret_why, "cannot open the layers' roots: %s",
+			     strerror(-r)) < 0)
+			*ret_why = NULL;
+	}
+	if (r < 0) {
+		tree_close(t);
+		return r;
+	}
+	*ret = t;
+	return 0;
+}
+
+void
+tree_close(struct tree *t)
+{
+	if (!t)
+		return;
+	node_flush_idle(t);
+	node_unref(t->root);
+	layer_set_fini(&t->layers);
+	hash_fini(&t->names);
+	hash_fini(&t->bodies);
+	(void)pthread_mutex_destroy(&t->rename_lock);
+	(void)pthread_mutex_destroy(&t->copyup_lock);
+	(void)pthread_cond_destroy(&t->copyup_done);
+	(void)pthread_mutex_destroy(&t->names_lock);
+	free(t);
+}
+
+bool
+tree_is_read_only(const struct tree *t)
+{
+	return t->layers.upper == NULL;
+}
+
+struct node *
+tree_root(struct tree *t)
+{
+	return node_ref(t->root);
+}
+
+mode_t
+node_type(const struct node *n)
+{
+	return n->body->type;
+}
+
+int
+tree_ident(struct node *n, const struct call *c, struct ident *ret)
+{
+	CLEANUP_ACCESS struct access a = ACCESS_NONE;
+	struct statx stx;
+	int r = access_begin(n, c, &a);
+
+	if (r == 0)
+		r = real_statx(a.at, &stx);
+	if (r < 0)
+		return r == -ENOENT ? -ESTALE : r;
+	ino_ident(n->body, &stx, ret);
+	return 0;
+}
+
+/* One step of a walk, from a directory to an ordinary name. */
+static int
+walk_name(struct node *from, const struct call *c, struct name name,
+	  struct ident *ret_ident, struct node **ret)
+{
+	CLEANUP_UNLOCK_DIR struct node *locked = NULL;
+	struct found f;
+	int r;
+
+	r = lock_dir_shared(from, c);
+	if (r < 0)
+		return r;
+	locked = from;
+	if (from->body->dir->is_removed)
+		return -ENOENT;
+	r = lookup_name(from, name, c, &f);
+	if (r < 0)
+		return r;
+	if (!f.node)
+		return -ENOENT;
+	ino_ident(f.node->body, &f.stx, ret_ident);
+	*ret = f.node;
+	return 0;
+}
+
+static bool
+name_is(struct name name, const char *s)
+{
+	return name.len == strlen(s) && memcmp(name.ptr, s, name.len) == 0;
+}
+
+static int
+walk_step(struct node *from, const struct call *c, struct name name,
+	  struct ident *ret_ident, struct node **ret)
+{
+	struct node *to;
+	int r;
+
+	if (!from->body->dir)
+		return -ENOTDIR;
+	if (name_is(name, ".."))
+		to = node_parent(from);
+	else if (name_is(name, "."))
+		to = node_ref(from);
+	else
+		return walk_name(from, c, name, ret_ident, ret);
+	r = tree_ident(to, c, ret_ident);
+	if (r < 0)
+		node_unref(to);
+	else
+		*ret = to;
+	return r;
+}
+
+int
+tree_walk(struct node *from, const struct call *c, const struct name *names,
+	  unsigned nr, struct ident *ret_idents, unsigned *ret_nr,
+	  struct node **ret)
+{
+	struct node *n = node_ref(from), *next;
+	unsigned i;
+	int r;
+
+	for (i = 0; i < nr; i++) {
+		r = walk_step(n, c, names[i], &ret_idents[i], &next);
+		if (r < 0) {
+			node_unref(n);
+			*ret_nr = r == -EAGAIN && c->nowait ? 0 : i;
+			return r;
+		}
+		node_unref(n);
+		n = next;
+	}
+	*ret_nr = nr;
+	*ret = n;
+	return 0;
+}

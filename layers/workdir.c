@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The staging area W/work (overlay.md 1.4, the kernel's
+ * ovl_workdir_create()): made afresh at every start, mode 0 where we may
+ * use it all the same. Temporary names are "#" and a hexadecimal counter.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cleanup.h"
+#include "layer.h"
+#include "real.h"
+
+#define WORK "work"
+/* Entries so deep below work/ are removed; deeper ones are not ours. */
+#define CLEAN_DEPTH 2
+
+static int remove_tree(struct upper *u, struct at at, int depth);
+
+/* Remove what is in the directory @at, down to @depth levels. */
+static int
+remove_children(struct upper *u, struct at at, int depth)
+{
+	CLEANUP_CLOSEDIR DIR *d = NULL;
+	struct dirent *e;
+	struct statx stx;
+	int fd, r = 0;
+
+	fd = real_open(at, O_RDONLY | O_DIRECTORY, &stx);
+	if (fd < 0)
+		return fd;
+	d = fdopendir(fd);
+	if (!d) {
+		(void)real_close(fd);
+		return -ENOMEM;
+	}
+	while (r == 0 && (e = readdir(d))) {
+		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
+			continue;
+		r = remove_tree(u, AT(dirfd(d), e->d_name), depth);
+	}
+	return r;
+}
+
+/* Remove @at; a directory with what is in it, down to @depth levels. */
+static int
+remove_tree(struct upper *u, struct at at, int depth)
+{
+	int r = real_unlink(u, at, 0);
+
+	if (r != -EISDIR && r != -EPERM)
+		return r;
+	r = real_unlink(u, at, AT_REMOVEDIR);
+	if (r != -ENOTEMPTY || depth == 0)
+		return r;
+	r = remove_children(u, at, depth - 1);
+	return r < 0 ? r : real_unlink(u, at, AT_REMOVEDIR);
+}
+
+/* -EINVAL if W/work/incompat holds anything: its name tells what. */
+static int
+check_incompat(struct upper *u, char **ret_why)
+{
+	CLEANUP_CLOSEDIR DIR *d = NULL;
+	struct dirent *e;
+	int fd;
+
+	fd = openat(u->base_fd, WORK "/incompat",
+		    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return 0;
+	d = fdopendir(fd);
+	if (!d) {
+		(void)close(fd);
+		return -ENOMEM;
+	}
+	while ((e = readdir(d))) {
+		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
+			continue;
+		return layer_why(ret_why, -EINVAL,
+				 "\"%s/work/incompat/%s\" says that this upper "
+				 "was not closed properly (a volatile mount?): "
+				 "check it, then remove that entry",
+				 u->work_path, e->d_name);
+	}
+	return 0;
+}
+
+/* work/incompat/volatile/dirty: whoever comes next is to know. */
+static int
+mark_volatile(struct upper *u)
+{
+	static const char *const names[] = { "incompat", "volatile", "dirty" };
+	int fd = u->work_fd, next, r = 0;
+	unsigned i;
+
+	for (i = 0; i < 3 && r == 0; i++) {
+		r = real_mkdir(u, AT(fd, names[i]), 0700);
+		next = r < 0 ? -1 : real_open_dir(AT(fd, names[i]));
+		if (fd != u->work_fd)
+			(void)real_close(fd);
+		if (r == 0 && next < 0)
+			return next;
+		fd = next;
+	}
+	if (fd >= 0)
+		(void)real_close(fd);
+	return r;
+}
+
+int
+workdir_open(struct upper *u, char **ret_why)
+{
+	struct at work = AT(u->base_fd, WORK);
+	struct statx stx;
+	int r;
+
+	r = check_incompat(u, ret_why);
+	if (r < 0)
+		return r;
+	r = remove_tree(u, work, CLEAN_DEPTH);
+	if (r < 0 && r != -ENOENT)
+		return layer_why(ret_why, -EROFS,
+				 "cannot clean \"%s/work\" (%s): remove what "
+				 "is in it, nothing there is needed",
+				 u->work_path, strerror(-r));
+	r = real_mkdir(u, work, 0700);
+	if (r == 0)
+		r = u->work_fd = real_open(work, O_RDONLY | O_DIRECTORY, &stx);
+	if (r < 0)
+		return layer_why(ret_why, r, "cannot make \"%s/work\": %s",
+				 u->work_path, strerror(-r));
+	/* What it inherited from a default ACL would spoil the mode. */
+	(void)real_removexattr(u, work, "system.posix_acl_default");
+	(void)real_removexattr(u, work, "system.posix_acl_access");
+	/* Mode 0 as the kernel's; an ordinary user could not use it. */
+	if (geteuid() == 0)
+		(void)real_chmod(u, AT(u->work_fd, ""), 0);
+	r = u->is_volatile ? mark_volatile(u) : 0;
+	if (r < 0)
+		return layer_why(ret_why, r,
+				 "cannot mark \"%s\" as volatile: %s",
+				 u->work_path, strerror(-r));
+	return 0;
+}
+
+void
+workdir_close(struct upper *u)
+{
+	if (u->whiteout[0])
+		workdir_discard(u, u->whiteout);
+	(void)close(u->work_fd);
+	u->work_fd = -1;
+}
+
+void
+workdir_temp(struct upper *u, char ret[16])
+{
+	(void)snprintf(ret, 16, "#%x", atomic_fetch_add(&u->next_temp, 1));
+}
+
+void
+workdir_discard(struct upper *u, const char *name)
+{
+	(void)remove_tree(u, AT(u->work_fd, name), 1);
+}

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Names of xattrs: which are the overlay's own, and how a client's names
+ * that look like those are stored (escaped) so that overlays can be nested
+ * (overlay.md 2.4, the kernel's ovl_xattr_escape_name and
+ * ovl_own_xattr_value).
+ */
+#include <errno.h>
+#include <linux/limits.h>
+#include <string.h>
+#include <sys/xattr.h>
+
+#include "macros.h"
+#include "overlay.h"
+
+#define ESCAPE "overlay."
+#define TRUSTED_PREFIX "trusted.overlay."
+#define USER_PREFIX "user.overlay."
+
+#define NAMES(prefix)                                    \
+	{                                                \
+		[PRIVATE_OPAQUE] = prefix "opaque",      \
+		[PRIVATE_REDIRECT] = prefix "redirect",  \
+		[PRIVATE_METACOPY] = prefix "metacopy",  \
+		[PRIVATE_ORIGIN] = prefix "origin",      \
+		[PRIVATE_IMPURE] = prefix "impure",      \
+		[PRIVATE_WHITEOUT] = prefix "whiteout",  \
+		[PRIVATE_IDENT] = prefix "veneer.ident", \
+	}
+
+static const char *const private_names[2][7] = {
+	NAMES(TRUSTED_PREFIX),
+	NAMES(USER_PREFIX),
+};
+
+const char *
+xattr_prefix(bool userxattr)
+{
+	return userxattr ? USER_PREFIX : TRUSTED_PREFIX;
+}
+
+ssize_t
+private_get(const struct tree *t, struct at at, enum private_xattr x, void *buf,
+	    size_t size)
+{
+	return real_getxattr(at, private_names[t->layers.userxattr][x], buf,
+			     size);
+}
+
+int
+private_set(const struct tree *t, struct at at, enum private_xattr x,
+	    const void *value, size_t size)
+{
+	return real_setxattr(t->layers.upper, at,
+			     private_names[t->layers.userxattr][x], value, size,
+			     0);
+}
+
+bool
+xattr_is_private(const struct tree *t, const char *name)
+{
+	return strncmp(name, t->private_prefix, t->private_prefix_len) == 0;
+}
+
+bool
+xattr_is_escaped(const struct tree *t, const char *name)
+{
+	return xattr_is_private(t, name) &&
+	       strncmp(name + t->private_prefix_len, ESCAPE,
+		       sizeof(ESCAPE) - 1) == 0;
+}
+
+size_t
+xattr_to_shown(const struct tree *t, char *name, size_t len)
+{
+	size_t p = t->private_prefix_len, e = sizeof(ESCAPE) - 1;
+
+	if (!xattr_is_escaped(t, name))
+		return len;
+	memmove(name + p, name + p + e, len - p - e + 1);
+	return len - e;
+}
+
+/* The namespaces that a client reaches, as 9p.md 5.12 lists them. */
+static bool
+namespace_passes(const char *name)
+{
+	static const char *const prefixes[] = { "user.", "trusted.",
+						"security." };
+	size_t i, len;
+
+	for (i = 0; i < ARRAY_SIZE(prefixes); i++) {
+		len = strlen(prefixes[i]);
+		if (strncmp(name, prefixes[i], len) == 0 && name[len] != '\0')
+			return true;
+	}
+	return strcmp(name, "system.posix_acl_access") == 0 ||
+	       strcmp(name, "system.posix_acl_default") == 0;
+}
+
+int
+xattr_to_stored(const struct tree *t, struct name name,
+		char ret[XATTR_NAME_BUF])
+{
+	size_t p = t->private_prefix_len, e = sizeof(ESCAPE) - 1;
+
+	if (name.len > XATTR_NAME_MAX)
+		return -ERANGE;
+	if (memchr(name.ptr, '\0', name.len))
+		return -EINVAL;
+	memcpy(ret, name.ptr, name.len);
+	ret[name.len] = '\0';
+	if (!namespace_passes(ret))
+		return -EOPNOTSUPP;
+	if (!xattr_is_private(t, ret))
+		return 0;
+	if (name.len + e > XATTR_NAME_MAX)
+		return -EOPNOTSUPP; /* ovl_xattr_escape_name() */
+	memmove(ret + p + e, ret + p, name.len - p + 1);
+	memcpy(ret + p, ESCAPE, e);
+	return 0;
+}

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Clients' xattrs: get, list, set, remove. What is private is never shown
+ * and never reached: names that look so are escaped (xattr-name.c).
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/xattr.h>
+
+#include "cleanup.h"
+#include "copyup.h"
+#include "overlay.h"
+
+/* The value of the stored name @name, or the raw list (@name NULL). */
+static int
+read_whole(struct at at, const char *name, void **ret, size_t *ret_size)
+{
+	CLEANUP_FREE char *buf = NULL;
+	ssize_t n, got;
+
+	/* It may grow between the two calls: then once more. */
+	for (;;) {
+		n = name ? real_getxattr_raw(at, name, NULL, 0)
+			 : real_listxattr(at, NULL, 0);
+		if (n < 0)
+			return (int)n;
+		if (n > TREE_XATTR_MAX)
+			return -E2BIG;
+		free(take_ptr(&buf));
+		if (n == 0)
+			break;
+		buf = malloc((size_t)n);
+		if (!buf)
+			return -ENOMEM;
+		got = name ? real_getxattr_raw(at, name, buf, (size_t)n)
+			   : real_listxattr(at, buf, (size_t)n);
+		if (got == -ERANGE)
+			continue;
+		if (got < 0)
+			return (int)got;
+		n = got;
+		break;
+	}
+	*ret = take_ptr(&buf);
+	*ret_size = (size_t)n;
+	return 0;
+}
+
+/* Is the shown @name for this caller? trusted.* is for root (overlay.md 2.4). */
+static bool
+is_for(const struct call *c, const char *name)
+{
+	if (strncmp(name, "trusted.", 8) == 0)
+		return c->uid == 0;
+	return strncmp(name, "system.", 7) != 0 ||
+	       strncmp(name, "system.posix_acl_", 17) == 0;
+}
+
+static int
+list(const struct tree *t, const struct call *c, struct at at, void **ret,
+     size_t *ret_size)
+{
+	CLEANUP_FREE void *raw = NULL;
+	char *in, *out, *end;
+	size_t size = 0, len, shown;
+	int r;
+
+	r = read_whole(at, NULL, &raw, &size);
+	if (r < 0 && r != -EOPNOTSUPP)
+		return r;
+	/* Filtered in place: a shown name is never longer than the stored. */
+	in = out = raw;
+	for (end = in + size; in < end; in += len + 1) {
+		len = strnlen(in, (size_t)(end - in));
+		if (in + len == end)
+			break; /* not terminated: none of the kernel's */
+		if (xattr_is_private(t, in) && !xattr_is_escaped(t, in))
+			continue;
+		shown = xattr_to_shown(t, in, len);
+		if (!is_for(c, in))
+			continue;
+		memmove(out, in, shown + 1);
+		out += shown + 1;
+	}
+	*ret_size = raw ? (size_t)(out - (char *)raw) : 0;
+	*ret = take_ptr(&raw);
+	return 0;
+}
+
+int
+tree_getxattr(struct node *n, struct handle *h, const struct call *c,
+	      struct name name, void **ret, size_t *ret_size)
+{
+	CLEANUP_ACCESS struct access a = ACCESS_NONE;
+	struct tree *t = n->body->tree;
+	char stored[XATTR_NAME_BUF];
+	int r = 0;
+
+	(void)h; /* a node always leads to its object, even when unlinked */
+	if (name.len > 0)
+		r = xattr_to_stored(t, name, stored);
+	if (r == 0)
+		r = access_begin(n, c, &a);
+	if (r < 0)
+		return r;
+	if (name.len == 0)
+		return list(t, c, a.at, ret, ret_size);
+	if (!is_for(c, stored))
+		return -ENODATA;
+	return read_whole(a.at, stored, ret, ret_size);
+}
+
+/* ovl_xattr_set(): what is not there is not removed, and copies nothing up. */
+static int
+check_removable(struct node *n, const struct call *c, const char *stored)
+{
+	CLEANUP_ACCESS struct access a = ACCESS_NONE;
+	ssize_t size;
+	int r = access_begin(n, c, &a);
+
+	if (r < 0)
+		return r;
+	size = real_getxattr_raw(a.at, stored, NULL, 0);
+	return size < 0 ? (int)size : 0;
+}
+
+int
+tree_setxattr(struct node *n, struct handle *h, const struct call *c,
+	      struct name name, const void *value, size_t size, int flags)
+{
+	CLEANUP_ACCESS struct access a = ACCESS_NONE;
+	struct tree *t = n->body->tree;
+	char stored[XATTR_NAME_BUF];
+	int r;
+
+	(void)h;
+	if (!t->layers.upper)
+		return -EROFS;
+	if (size > TREE_XATTR_MAX)
+		return -E2BIG;
+	r = xattr_to_stored(t, name, stored);
+	if (r < 0)
+		return r;
+	if (!is_for(c, stored))
+		return -EPERM;
+	if (!value) {
+		r = check_removable(n, c, stored);
+		if (r < 0)
+			return r;
+	}
+	r = copyup_node(n, c, false);
+	if (r == 0)
+		r = access_begin(n, c, &a);
+	if (r < 0)
+		return r;
+	if (!value)
+		return real_removexattr(t->layers.upper, a.at, stored);
+	return real_setxattr(t->layers.upper, a.at, stored, value, size, flags);
+}
