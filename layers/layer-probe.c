@@ -63,12 +63,15 @@ probe_uuid(struct layer *l)
 	struct btrfs_ioctl_fs_info_args info;
 	struct fsuuid2 u;
 
-	if (ioctl(l->fd, GETFSUUID, &u) == 0 && u.len == sizeof(u.uuid))
+	if (ioctl(l->fd, GETFSUUID, &u) == 0 && u.len == sizeof(u.uuid)) {
 		memcpy(l->uuid, u.uuid, sizeof(l->uuid));
-	else if (l->fs_type == BTRFS_SUPER_MAGIC &&
-		 ioctl(l->fd, BTRFS_IOC_FS_INFO, &info) == 0)
+		l->has_uuid = true;
+	} else if (l->fs_type == BTRFS_SUPER_MAGIC &&
+		   ioctl(l->fd, BTRFS_IOC_FS_INFO, &info) == 0) {
 		memcpy(l->uuid, info.fsid, sizeof(l->uuid));
-	l->has_uuid = memcmp(l->uuid, none, sizeof(none)) != 0;
+		l->has_uuid = true;
+	}
+	l->is_null_uuid = memcmp(l->uuid, none, sizeof(none)) == 0;
 }
 
 static void

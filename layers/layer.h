@@ -23,7 +23,8 @@ struct layer {
 	uint64_t fs_type; /* statfs f_type */
 	uint32_t namelen;
 	uint8_t uuid[16]; /* of the file system, as FS_IOC_GETFSUUID */
-	bool has_uuid; /* and it is known and not zero */
+	bool has_uuid; /* and it is known */
+	bool is_null_uuid; /* all zero: names the upper's file system only */
 	bool has_xattr; /* private xattrs can be kept (upper), read */
 	bool has_handles; /* name_to_handle_at works */
 	bool decodes_handles; /* and so does open_by_handle_at, for us */

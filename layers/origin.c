@@ -76,6 +76,10 @@ fb_decode(struct tree *t, const uint8_t *fb, size_t len, mode_t type,
 		CLEANUP_CLOSE int fd = -1;
 
 		l = &t->layers.lowers[i];
+		/* ovl_check_origin_fh(): a null uuid tells no others apart. */
+		if (l->is_null_uuid && t->layers.upper &&
+		    l->dev != t->layers.upper->layer.dev)
+			continue;
 		if (!l->has_uuid || !l->decodes_handles ||
 		    memcmp(l->uuid, fb + 5, sizeof(l->uuid)) != 0)
 			continue;
