@@ -15,11 +15,14 @@
  *               the request itself waits for the other users to finish and
  *               is then alone
  *
- * A message that names two fids and must wait for one *holds* the other, so
- * that later messages for that one cannot overtake it. Requests only ever
- * wait for earlier ones: no deadlock.
+ * A message that names two fids waits in the queues of both, so that later
+ * messages for either cannot overtake it. The queues are sorted by arrival:
+ * the earliest of all waiting requests is the first in each of its queues
+ * and waits for running ones only, hence no deadlock. A waiter that may have
+ * its turn goes to session.queue, keeps its places, and is dispatched again
+ * from the start: the numbers may name other fids by then.
  *
- * A fid dies when it is detached and nobody uses, holds or waits for it.
+ * A fid dies when it is detached and nobody uses or waits for it.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -79,11 +82,13 @@ fid_find(const struct session *s, uint32_t num)
 	return e ? container_of(e, struct fid, by_num) : NULL;
 }
 
-/* Must others wait before they may use it? */
+/* Must @r wait, whatever it wants to do with the fid? */
 static bool
-fid_is_busy(const struct fid *f)
+fid_is_busy(const struct fid *f, const struct p9_req *r)
 {
-	return f->is_exclusive || f->nr_holds || !TAILQ_EMPTY(&f->waiters);
+	const struct fid_wait *first = TAILQ_FIRST(&f->waiters);
+
+	return f->is_exclusive || (first && first->r->seq < r->seq);
 }
 
 static int
@@ -139,36 +144,40 @@ p9_fid_close(struct session *s, struct fid *f)
 }
 
 static void
+fid_wake(struct session *s, struct fid_wait *w)
+{
+	if (w->r->state == P9_REQ_WAITING)
+		p9_requeue(s, w->r);
+}
+
+/* Free its number. Who waits for it must find out what that names now. */
+static void
 fid_detach(struct session *s, struct fid *f)
 {
+	struct fid_wait *w;
+
 	if (f->is_detached)
 		return;
 	hash_del(&s->fids, &f->by_num);
 	f->is_detached = true;
+	TAILQ_FOREACH (w, &f->waiters, by_fid)
+		fid_wake(s, w);
 }
 
-/* A use or hold has ended: let the waiters try again, or be gone. */
+/* A user or waiter has left: let the next one try, or be gone. */
 static void
 fid_settle(struct session *s, struct fid *f)
 {
-	struct p9_req *r;
+	struct fid_wait *first = TAILQ_FIRST(&f->waiters);
 
-	if (f->is_detached && TAILQ_EMPTY(&f->waiters)) {
-		if (f->nr_users || f->nr_holds)
-			return;
-		p9_fid_close(s, f);
-		if (f->node)
-			s->config.backend->node_unref(f->node);
-		free(f);
+	if (first && !f->is_exclusive)
+		fid_wake(s, first);
+	if (first || !f->is_detached || f->nr_users)
 		return;
-	}
-	if (f->nr_users || f->nr_holds)
-		return;
-	/* From the last to the first: each goes to the head of the queue. */
-	while ((r = TAILQ_LAST(&f->waiters, p9_req_list)))
-		p9_requeue(s, r);
-	if (f->is_detached && !f->nr_users)
-		fid_settle(s, f);
+	p9_fid_close(s, f);
+	if (f->node)
+		s->config.backend->node_unref(f->node);
+	free(f);
 }
 
 static void
@@ -183,25 +192,56 @@ fid_put(struct session *s, struct fid *f)
 	fid_settle(s, f);
 }
 
+/* Take a place in the queue of @f; most often the last one. */
 static void
-fid_unhold(struct session *s, struct fid *f)
+fid_enlist(struct p9_req *r, struct fid *f)
 {
-	f->nr_holds--;
-	fid_settle(s, f);
+	struct fid_wait *w = &r->waits[r->nr_waits++], *at;
+
+	w->r = r;
+	w->f = f;
+	TAILQ_FOREACH_REVERSE(at, &f->waiters, fid_wait_list, by_fid)
+	if (at->r->seq < r->seq)
+		break;
+	if (at)
+		TAILQ_INSERT_AFTER(&f->waiters, at, w, by_fid);
+	else
+		TAILQ_INSERT_HEAD(&f->waiters, w, by_fid);
+}
+
+/* Leave all queues. Returns the fids that now need fid_settle(). */
+static unsigned
+fids_delist(struct p9_req *r, struct fid *ret[2])
+{
+	unsigned i, nr = r->nr_waits;
+
+	for (i = 0; i < nr; i++) {
+		ret[i] = r->waits[i].f;
+		TAILQ_REMOVE(&ret[i]->waiters, &r->waits[i], by_fid);
+	}
+	r->nr_waits = 0;
+	return nr;
+}
+
+static bool
+is_enlisted(const struct p9_req *r, const struct fid *f)
+{
+	return (r->nr_waits > 0 && r->waits[0].f == f) ||
+	       (r->nr_waits > 1 && r->waits[1].f == f);
 }
 
 void
 p9_fids_release(struct p9_req *r)
 {
-	struct fid *f = r->fid, *f2 = r->fid2;
+	struct fid *f = r->fid, *f2 = r->fid2, *left[2];
+	unsigned i, nr = fids_delist(r, left);
 
+	for (i = 0; i < nr; i++)
+		fid_settle(r->s, left[i]);
 	r->fid = NULL;
 	r->fid2 = NULL;
-	if (f2 && r->is_held)
-		fid_unhold(r->s, f2);
-	else if (f2)
+	if (f2)
 		fid_put(r->s, f2);
-	r->is_held = false;
 	if (!f)
 		return;
 	if (f->ender == r)
@@ -209,16 +249,13 @@ p9_fids_release(struct p9_req *r)
 	fid_put(r->s, f);
 }
 
-/* Wait for @f; @other, if any, must not be given to later messages. */
 static int
 fid_wait(struct p9_req *r, struct fid *f, struct fid *other)
 {
-	if (other && other != f) {
-		r->fid2 = other;
-		r->is_held = true;
-		other->nr_holds++;
-	}
-	p9_park(r, &f->waiters, P9_REQ_WAITING);
+	fid_enlist(r, f);
+	if (other && other != f)
+		fid_enlist(r, other);
+	p9_park(r, NULL, P9_REQ_WAITING);
 	return 1;
 }
 
@@ -263,7 +300,7 @@ acquire_new(struct p9_req *r, struct fid *f, const struct fid_rule *rule,
 	struct fid *old = fid_find(r->s, num), *fresh;
 	int err;
 
-	if (old && fid_is_busy(old))
+	if (old && fid_is_busy(old, r))
 		return fid_wait(r, old, f);
 	if (old)
 		return -EBUSY;
@@ -300,18 +337,14 @@ acquire_two(struct p9_req *r, struct fid *f, struct fid *f2)
 	return 0;
 }
 
-int
-p9_fids_acquire(struct p9_req *r, const struct p9_fields *m)
+static int
+acquire(struct p9_req *r, const struct p9_fields *m)
 {
 	struct session *s = r->s;
 	const struct fid_rule *rule = &rules[r->row->fid];
 	bool is_new2 = r->row->fid2 == FID_NEW;
 	struct fid *f, *f2 = NULL;
 
-	if (r->row->fid == FID_NONE)
-		return 0;
-	if (r->is_ending)
-		return rule->error[r->fid->state];
 	if (r->row->fid == FID_NEW)
 		return acquire_new(r, NULL, rule, m->fid);
 	f = fid_find(s, m->fid);
@@ -327,15 +360,36 @@ p9_fids_acquire(struct p9_req *r, const struct p9_fields *m)
 		if (!f2 && !is_new2)
 			return -EBADF;
 	}
-	if (fid_is_busy(f))
+	if (fid_is_busy(f, r))
 		return fid_wait(r, f, f2);
 	if (is_new2)
 		return acquire_new(r, f, rule, m->fid2);
 	if (!f2)
 		return acquire_one(r, f, rule);
-	if (fid_is_busy(f2))
+	if (fid_is_busy(f2, r))
 		return fid_wait(r, f2, f);
 	return acquire_two(r, f, f2);
+}
+
+int
+p9_fids_acquire(struct p9_req *r, const struct p9_fields *m)
+{
+	struct fid *left[2];
+	unsigned i, nr;
+	int err;
+
+	if (r->row->fid == FID_NONE)
+		return 0;
+	if (r->is_ending)
+		return rules[r->row->fid].error[r->fid->state];
+	if (r->nr_waits == 0)
+		return acquire(r, m);
+	nr = fids_delist(r, left);
+	err = acquire(r, m);
+	for (i = 0; i < nr; i++)
+		if (!is_enlisted(r, left[i]))
+			fid_settle(r->s, left[i]);
+	return err;
 }
 
 void

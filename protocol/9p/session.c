@@ -44,19 +44,28 @@ p9_unpark(struct p9_req *r)
 	r->s->parked_bytes -= r->msg->in_len;
 }
 
+/* Into the queue, which is in order of arrival. */
 static void
-park_first(struct session *s, struct p9_req *r)
+park_queued(struct session *s, struct p9_req *r)
 {
+	struct p9_req *at;
+
+	TAILQ_FOREACH (at, &s->queue, by_list)
+		if (at->seq > r->seq)
+			break;
 	p9_park(r, NULL, P9_REQ_QUEUED);
 	r->list = &s->queue;
-	TAILQ_INSERT_HEAD(&s->queue, r, by_list);
+	if (at)
+		TAILQ_INSERT_BEFORE(at, r, by_list);
+	else
+		TAILQ_INSERT_TAIL(&s->queue, r, by_list);
 }
 
 void
 p9_requeue(struct session *s, struct p9_req *r)
 {
 	p9_unpark(r);
-	park_first(s, r);
+	park_queued(s, r);
 }
 
 void
@@ -134,11 +143,9 @@ dispatch(struct session *s, struct p9_req *r)
 	}
 	r->cost = cost_of(r, &m);
 	if (!has_place(s, r->cost)) {
-		park_first(s, r);
+		park_queued(s, r);
 		return false;
 	}
-	if (r->is_held)
-		p9_fids_release(r);
 	err = p9_fids_acquire(r, &m);
 	if (err < 0)
 		p9_reply_error(r, err);

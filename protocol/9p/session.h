@@ -18,6 +18,14 @@
 #include "wire.h"
 
 TAILQ_HEAD(p9_req_list, p9_req);
+TAILQ_HEAD(fid_wait_list, fid_wait);
+
+/* A place in the queue of a fid. */
+struct fid_wait {
+	TAILQ_ENTRY(fid_wait) by_fid;
+	struct p9_req *r; /* borrowed: it is a member of it */
+	struct fid *f; /* borrowed: lives while it has waiters */
+};
 
 /* As in 9p.md 3.1; AUTH does not exist without authentication. */
 enum fid_state {
@@ -53,12 +61,11 @@ struct fid {
 		struct handle *handle; /* owned; FILE, DIR */
 		struct fid_xattr *xattr; /* owned; XREAD, XWRITE */
 	};
-	struct p9_req_list waiters; /* borrowed */
+	struct fid_wait_list waiters; /* borrowed; by p9_req.seq */
 	struct p9_req *ender; /* borrowed; waits to be the only user */
 	uint32_t num;
 	uint32_t uid; /* who attached, inherited by walks */
 	uint32_t nr_users; /* requests that have acquired it */
-	uint32_t nr_holds; /* parked requests that will need it */
 	uint8_t state; /* enum fid_state */
 	bool is_exclusive; /* its only user changes it */
 	bool is_detached; /* its number is free again */
@@ -75,7 +82,7 @@ struct dir_writer {
 enum p9_req_state {
 	P9_REQ_NEW,
 	P9_REQ_QUEUED, /* in session.queue: for a place among the running */
-	P9_REQ_WAITING, /* in fid.waiters */
+	P9_REQ_WAITING, /* in the waiters of one or two fids */
 	P9_REQ_ENDING, /* fid.ender */
 	P9_REQ_RUNNING, /* submitted */
 	P9_REQ_FLUSHING, /* a Tflush in flushers of its target */
@@ -93,8 +100,10 @@ struct p9_req {
 	TAILQ_ENTRY(p9_req) by_list;
 	struct p9_req_list flushers; /* Tflushes to answer after this */
 	struct p9_req_list *list; /* borrowed; what by_list is in, or NULL */
-	/* Acquired, or (WAITING) the one waited for and one held. */
-	struct fid *fid, *fid2; /* borrowed while nr_users or nr_holds */
+	struct fid *fid, *fid2; /* borrowed: acquired */
+	struct fid_wait waits[2]; /* for these fids, also while QUEUED */
+	unsigned nr_waits;
+	uint64_t seq; /* order of arrival */
 	size_t cost; /* bytes of request data and reply room */
 	size_t count; /* bytes of file data asked for */
 	size_t room; /* bytes asked of msg->ops->room() so far */
@@ -103,7 +112,6 @@ struct p9_req {
 	uint8_t state; /* enum p9_req_state */
 	bool is_dead; /* the session was reset meanwhile: no reply */
 	bool is_ending; /* Tclunk, Tremove: has detached its fid */
-	bool is_held; /* fid2 is held, not acquired */
 	struct iovec *iov; /* iovs, or owned when more were needed */
 	unsigned nr_iov, max_iov;
 	struct iovec iovs[P9_REQ_IOVS];
@@ -120,6 +128,7 @@ struct session {
 	unsigned nr_parked; /* queued, waiting or flushing */
 	size_t running_bytes, parked_bytes;
 	size_t xattr_bytes; /* room of all xattr values of fids */
+	uint64_t next_seq;
 	uint32_t msize; /* 0: not negotiated */
 	bool had_version; /* a Tversion was seen */
 	bool had_hint;
@@ -135,13 +144,13 @@ struct session {
 /* Hand the request to the backend. It may be gone on return. */
 void p9_submit(struct p9_req *r, enum request_op op);
 
-/* Put @r, which waits for a fid, at the head of the queue instead. */
+/* Put @r, which waits for a fid, into the queue, at its place by seq. */
 void p9_requeue(struct session *s, struct p9_req *r);
 
 /* Close the connection when the work in progress is out of the way. */
 void p9_fatal(struct session *s, const char *why);
 
-/* Let a request wait, at the end of @list (ENDING: NULL). */
+/* Let a request wait, at the end of @list (WAITING, ENDING: NULL). */
 void p9_park(struct p9_req *r, struct p9_req_list *list,
 	     enum p9_req_state state);
 

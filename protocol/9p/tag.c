@@ -68,7 +68,8 @@ p9_req_new(struct session *s, struct msg *msg, uint8_t type, uint16_t tag)
 	r->state = P9_REQ_NEW;
 	r->is_dead = false;
 	r->is_ending = false;
-	r->is_held = false;
+	r->nr_waits = 0;
+	r->seq = s->next_seq++;
 	r->nr_iov = 0;
 	hash_add(&s->tags, &r->by_tag, tag);
 	return r;
