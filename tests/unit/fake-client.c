@@ -84,6 +84,17 @@ drop(struct msg *msg)
 	answered(m);
 }
 
+bool
+fake_all_answered(const struct fake_client *c)
+{
+	const struct fake_msg *m;
+
+	for (m = c->all; m; m = m->next)
+		if (!m->is_sent && !m->is_dropped)
+			return false;
+	return true;
+}
+
 static const struct msg_ops fake_msg_ops = { room, send_reply, drop };
 
 static void
@@ -161,7 +172,8 @@ fake_client_fini(struct fake_client *c)
 	protocol_9p.session_free(c->s);
 	while ((m = c->all)) {
 		c->all = m->next;
-		ok = ok && (m->is_sent || m->is_dropped);
+		ok = ok && (m->is_sent || m->is_dropped) &&
+		     fake_result(m, NULL) != -10000;
 		free(m->out);
 		free(m->out_iov);
 		free(m);
@@ -192,7 +204,7 @@ struct fake_msg *
 fake_send(struct fake_client *c, uint8_t type, uint16_t tag,
 	  const struct p9_fields *f)
 {
-	size_t size = 4096 + f->data.len;
+	size_t size = 16384 + f->data.len;
 	uint8_t *buf = malloc(size);
 	struct fake_msg *m;
 	ssize_t len;

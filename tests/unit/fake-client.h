@@ -50,9 +50,12 @@ void fake_client_start(struct fake_client *c);
 
 /*
  * Close, finish what is pending, free. Returns false if a message was
- * answered twice or never, or a node or handle was lost.
+ * answered twice, never or badly, or a node or handle was lost.
  */
 bool fake_client_fini(struct fake_client *c);
+
+/* Has every message been sent a reply, or dropped? */
+bool fake_all_answered(const struct fake_client *c);
 
 /* Hand over raw bytes. */
 struct fake_msg *fake_send_raw(struct fake_client *c, const void *bytes,

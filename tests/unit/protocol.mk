@@ -14,11 +14,38 @@ libfake_a_SOURCES = \
 
 protocol_unit_tests = \
 	%D%/test-9p-codec \
-	%D%/test-9p-session
+	%D%/test-9p-fid-order \
+	%D%/test-9p-fid-states \
+	%D%/test-9p-flush \
+	%D%/test-9p-frame \
+	%D%/test-9p-io \
+	%D%/test-9p-limits \
+	%D%/test-9p-names \
+	%D%/test-9p-session \
+	%D%/test-9p-version \
+	%D%/test-9p-walk
 check_PROGRAMS += $(protocol_unit_tests)
 TESTS += $(protocol_unit_tests)
 %C%_test_9p_codec_CPPFLAGS = $(PROTOCOL_TEST_CPPFLAGS)
 %C%_test_9p_codec_LDADD = $(PROTOCOL_TEST_LDADD)
+%C%_test_9p_fid_order_CPPFLAGS = $(PROTOCOL_TEST_CPPFLAGS)
+%C%_test_9p_fid_order_LDADD = $(PROTOCOL_TEST_LDADD)
+%C%_test_9p_fid_states_CPPFLAGS = $(PROTOCOL_TEST_CPPFLAGS)
+%C%_test_9p_fid_states_LDADD = $(PROTOCOL_TEST_LDADD)
+%C%_test_9p_flush_CPPFLAGS = $(PROTOCOL_TEST_CPPFLAGS)
+%C%_test_9p_flush_LDADD = $(PROTOCOL_TEST_LDADD)
+%C%_test_9p_frame_CPPFLAGS = $(PROTOCOL_TEST_CPPFLAGS)
+%C%_test_9p_frame_LDADD = $(PROTOCOL_TEST_LDADD)
+%C%_test_9p_io_CPPFLAGS = $(PROTOCOL_TEST_CPPFLAGS)
+%C%_test_9p_io_LDADD = $(PROTOCOL_TEST_LDADD)
+%C%_test_9p_limits_CPPFLAGS = $(PROTOCOL_TEST_CPPFLAGS)
+%C%_test_9p_limits_LDADD = $(PROTOCOL_TEST_LDADD)
+%C%_test_9p_names_CPPFLAGS = $(PROTOCOL_TEST_CPPFLAGS)
+%C%_test_9p_names_LDADD = $(PROTOCOL_TEST_LDADD)
 %C%_test_9p_session_CPPFLAGS = $(PROTOCOL_TEST_CPPFLAGS)
 %C%_test_9p_session_LDADD = $(PROTOCOL_TEST_LDADD)
+%C%_test_9p_version_CPPFLAGS = $(PROTOCOL_TEST_CPPFLAGS)
+%C%_test_9p_version_LDADD = $(PROTOCOL_TEST_LDADD)
+%C%_test_9p_walk_CPPFLAGS = $(PROTOCOL_TEST_CPPFLAGS)
+%C%_test_9p_walk_LDADD = $(PROTOCOL_TEST_LDADD)
 endif
