@@ -42,6 +42,30 @@ test_frame_len(void **state)
 	assert_true(fake_client_fini(&c));
 }
 
+/* A virtqueue does not ask for the length: it is checked again. */
+static void
+test_impossible_length(void **state)
+{
+	static const size_t lens[] = { 6, (128 << 10) + 1 };
+	static uint8_t frame[(128 << 10) + 1];
+	struct fake_client c;
+	size_t i;
+
+	(void)state;
+	frame[4] = 99;
+	for (i = 0; i < ARRAY_SIZE(lens); i++) {
+		fake_client_init(&c, NULL);
+		fake_client_start(&c);
+		(void)fake_send_raw(&c, frame, 128 << 10);
+		assert_null(c.fatal);
+		assert_int_equal(
+			2,
+			fake_result(fake_send_raw(&c, frame, lens[i]), NULL));
+		assert_non_null(c.fatal);
+		assert_true(fake_client_fini(&c));
+	}
+}
+
 static void
 test_head_len(void **state)
 {
@@ -135,6 +159,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_frame_len),
+		cmocka_unit_test(test_impossible_length),
 		cmocka_unit_test(test_head_len),
 		cmocka_unit_test(test_types),
 		cmocka_unit_test(test_short),

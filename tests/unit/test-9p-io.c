@@ -151,6 +151,32 @@ test_access_modes(void **state)
 	}
 }
 
+/* A tree that claims more than it was asked for is not believed. */
+static void
+test_count_of_backend(void **state)
+{
+	static const uint8_t types[] = { P9_TREAD, P9_TWRITE };
+	size_t i;
+
+	(void)state;
+	c.backend.is_deferred = true;
+	for (i = 0; i < ARRAY_SIZE(types); i++) {
+		struct p9_fields m = { .fid = 1, .count = 10 }, r;
+		struct fake_msg *msg;
+		struct request *req;
+
+		m.data = fake_name("ten bytes!");
+		msg = fake_send(&c, types[i], 1, &m);
+		req = STAILQ_FIRST(&c.backend.pending);
+		STAILQ_REMOVE_HEAD(&c.backend.pending, by_queue);
+		c.backend.nr_pending--;
+		req->ret_count = 11;
+		req->done(req);
+		assert_int_equal(0, fake_result(msg, &r));
+		assert_int_equal(10, i ? r.count : r.data.len);
+	}
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int
@@ -161,6 +187,7 @@ main(void)
 		TEST(test_write_offsets),
 		TEST(test_write_count),
 		TEST(test_access_modes),
+		TEST(test_count_of_backend),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
