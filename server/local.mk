@@ -1,3 +1,36 @@
-# bin_PROGRAMS += veneer
-#veneer_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/common \
-#	-I$(top_srcdir)/protocol -I$(top_srcdir)/layers -I$(top_srcdir)/server
+# All but main() is a library, so that unit tests can link parts of it.
+noinst_LIBRARIES += libserver.a
+libserver_a_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/common \
+	-I$(top_srcdir)/protocol -I$(top_srcdir)/layers -I$(top_srcdir)/server
+libserver_a_SOURCES = \
+	%D%/addr.c \
+	%D%/addr.h \
+	%D%/buffer.c \
+	%D%/buffer.h \
+	%D%/config.c \
+	%D%/config.h \
+	%D%/conn.c \
+	%D%/conn.h \
+	%D%/export.c \
+	%D%/listen.c \
+	%D%/listen.h \
+	%D%/log.c \
+	%D%/log.h \
+	%D%/loop.c \
+	%D%/loop.h \
+	%D%/notify.c \
+	%D%/notify.h \
+	%D%/pool.c \
+	%D%/pool.h \
+	%D%/run.c \
+	%D%/run.h \
+	%D%/serve.c \
+	%D%/server.h \
+	%D%/spawn.c \
+	%D%/spawn.h \
+	%D%/transport-stream.c
+
+bin_PROGRAMS += veneer
+veneer_CPPFLAGS = $(libserver_a_CPPFLAGS) -DVENEER_VERSION='"$(PACKAGE_VERSION)"'
+veneer_SOURCES = %D%/main.c
+veneer_LDADD = libserver.a libprotocol.a liblayers.a $(EV_LIBS)

@@ -1,0 +1,510 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The command line. Options of a tree are handed to layers/ as they are;
+ * everything that is refused is refused with the option's name and what
+ * would be right.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cleanup.h"
+#include "config.h"
+#include "log.h"
+#include "macros.h"
+#include "tree.h"
+
+enum option_id {
+	OPT_LOWER = 256,
+	OPT_UPPER,
+	OPT_WORK,
+	OPT_TREE,
+	OPT_LISTEN,
+	OPT_RUN,
+	OPT_LOOPS,
+	OPT_WORKERS,
+	OPT_MSIZE,
+	OPT_MAX_CONNS,
+	OPT_MAX_FIDS,
+	OPT_TIMEOUT,
+	OPT_APPEND,
+	OPT_ALLOW_REMOTE,
+	OPT_DAEMON,
+	OPT_PIDFILE,
+	OPT_LOG_LEVEL,
+	OPT_HELP,
+};
+
+/* One row an option: parsing and --help come from it. */
+static const struct {
+	const char *name;
+	int id;
+	const char *arg; /* NULL: takes none */
+	const char *help;
+} rows[] = {
+	{ "lower", OPT_LOWER, "DIR",
+	  "a read-only layer; again for the next below" },
+	{ "upper", OPT_UPPER, "DIR", "the writable layer; none: read-only" },
+	{ "work", OPT_WORK, "DIR",
+	  "work directory on the upper's file system [UPPER.work]" },
+	{ "options", 'o', "K=V,...",
+	  "overlayfs mount options: lowerdir=,upperdir=,workdir=,..." },
+	{ "tree", OPT_TREE, "name=N,K=V,...",
+	  "a tree of its own, attached to by aname N" },
+	{ "listen", OPT_LISTEN, "ADDR",
+	  "unix:PATH, unix:-, tcp:HOST:PORT, fd:N" },
+	{ "run", OPT_RUN, "CMD", "run CMD with $veneer_uri, end when it ends" },
+	{ "loops", OPT_LOOPS, "N", "loop threads [cores, at most 4]" },
+	{ "workers", OPT_WORKERS, "N", "worker threads at most [16]" },
+	{ "msize", OPT_MSIZE, "SIZE", "largest 9P message, 4k to 16M [1M]" },
+	{ "max-connections", OPT_MAX_CONNS, "N", "connections at once [1024]" },
+	{ "max-fids", OPT_MAX_FIDS, "N", "fids of one connection [1048576]" },
+	{ "timeout", OPT_TIMEOUT, "SECONDS",
+	  "for half a message, for unread replies [60]" },
+	{ "append", OPT_APPEND, "auto|strict|positional",
+	  "what O_APPEND means [auto]" },
+	{ "allow-remote", OPT_ALLOW_REMOTE, NULL,
+	  "listen on TCP beyond loopback" },
+	{ "daemon", OPT_DAEMON, NULL, "go to the background once ready" },
+	{ "pidfile", OPT_PIDFILE, "PATH",
+	  "write the process id there once ready" },
+	{ "log-level", OPT_LOG_LEVEL, "LEVEL",
+	  "error, warning, info, debug [info]" },
+	{ "help", OPT_HELP, NULL, "print this" },
+};
+
+void
+config_usage(void)
+{
+	char left[64];
+	size_t i;
+
+	puts("usage: veneer serve --lower DIR [--lower DIR ...] "
+	     "[--upper DIR [--work DIR]]\n"
+	     "                    [--listen ADDR ...] [--run CMD] [OPTION "
+	     "...]\n");
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		(void)snprintf(left, sizeof(left), "%s--%s%s%s",
+			       rows[i].id == 'o' ? "-o, " : "", rows[i].name,
+			       rows[i].arg ? " " : "",
+			       rows[i].arg ? rows[i].arg : "");
+		printf("  %-34s %s\n", left, rows[i].help);
+	}
+	puts("\nveneer(8) says more.");
+}
+
+static int __attribute__((format(printf, 1, 2)))
+usage_error(const char *format, ...)
+{
+	char line[1024];
+	va_list ap;
+
+	va_start(ap, format);
+	(void)vsnprintf(line, sizeof(line), format, ap);
+	va_end(ap);
+	log_line(LOG_ERR, "%s", line);
+	return -EINVAL;
+}
+
+int
+config_parse_size(const char *text, uint64_t *ret)
+{
+	unsigned long long v;
+	unsigned shift = 0;
+	char *end;
+
+	errno = 0;
+	v = strtoull(text, &end, 10);
+	if (errno || end == text || *text == '-')
+		return -EINVAL;
+	if (*end == 'k' || *end == 'K')
+		shift = 10;
+	else if (*end == 'm' || *end == 'M')
+		shift = 20;
+	else if (*end == 'g' || *end == 'G')
+		shift = 30;
+	if (shift)
+		end++;
+	if (*end || v > UINT64_MAX >> shift)
+		return -EINVAL;
+	*ret = (uint64_t)v << shift;
+	return 0;
+}
+
+static int
+parse_number(const char *option, const char *text, uint64_t min, uint64_t max,
+	     uint64_t *ret)
+{
+	uint64_t v = 0;
+
+	if (config_parse_size(text, &v) < 0 || v < min || v > max)
+		return usage_error("--%s %s: use a number from %llu to %llu",
+				   option, text, (unsigned long long)min,
+				   (unsigned long long)max);
+	*ret = v;
+	return 0;
+}
+
+static int
+parse_unsigned(const char *option, const char *text, unsigned min, unsigned max,
+	       unsigned *ret)
+{
+	uint64_t v = 0;
+	int r = parse_number(option, text, min, max, &v);
+
+	if (r == 0)
+		*ret = (unsigned)v;
+	return r;
+}
+
+void
+config_next_option(char **rest, char **ret_key, char **ret_value)
+{
+	char *in = *rest, *out = in;
+
+	*ret_key = in;
+	*ret_value = NULL;
+	while (*in) {
+		if (in[0] == ',' && in[1] == ',')
+			in++;
+		else if (*in == ',')
+			break;
+		*out++ = *in++;
+	}
+	*rest = *in ? in + 1 : NULL;
+	*out = '\0';
+	out = strchr(*ret_key, '=');
+	if (out) {
+		*out = '\0';
+		*ret_value = out + 1;
+	}
+}
+
+/* The same for overlayfs's form: a backslash keeps the comma after it. */
+static void
+next_kernel_option(char **rest, char **ret_key, char **ret_value)
+{
+	char *p = *rest;
+
+	*ret_key = p;
+	*ret_value = NULL;
+	while (*p && *p != ',') {
+		if (*p == '=' && !*ret_value) {
+			*p = '\0';
+			*ret_value = p + 1;
+		}
+		if (*p == '\\' && p[1])
+			p++;
+		p++;
+	}
+	*rest = *p ? p + 1 : NULL;
+	*p = '\0';
+}
+
+static struct config_tree *
+add_tree(struct config *c, const char *name)
+{
+	struct config_tree *p;
+
+	p = reallocarray(c->trees, c->nr_trees + 1, sizeof(*p));
+	if (!p)
+		return NULL;
+	c->trees = p;
+	p += c->nr_trees;
+	p->name = strdup(name);
+	p->tree = tree_config_new();
+	c->nr_trees++;
+	return p->name && p->tree ? p : NULL;
+}
+
+static int
+set_tree_option(struct config_tree *t, const char *option, const char *key,
+		const char *value)
+{
+	CLEANUP_FREE char *why = NULL;
+	int r = tree_config_set(t->tree, key, value, &why);
+
+	if (r < 0)
+		return usage_error("%s: %s", option, why ? why : strerror(-r));
+	return 0;
+}
+
+/* The tree of --lower, --upper, --work and -o: the first one, unnamed. */
+static struct config_tree *
+unnamed_tree(struct config *c)
+{
+	unsigned i;
+
+	for (i = 0; i < c->nr_trees; i++)
+		if (c->trees[i].name[0] == '\0')
+			return &c->trees[i];
+	return add_tree(c, "");
+}
+
+static int
+set_unnamed(struct config *c, const char *option, const char *key,
+	    const char *value)
+{
+	struct config_tree *t = unnamed_tree(c);
+
+	return t ? set_tree_option(t, option, key, value) : -ENOMEM;
+}
+
+static int
+parse_kernel_options(struct config *c, const char *text)
+{
+	CLEANUP_FREE char *copy = strdup(text);
+	struct config_tree *t = unnamed_tree(c);
+	char *rest = copy, *key, *value;
+	int r = copy && t ? 0 : -ENOMEM;
+
+	while (r == 0 && rest) {
+		next_kernel_option(&rest, &key, &value);
+		r = set_tree_option(t, "-o", key, value);
+	}
+	return r;
+}
+
+static int
+rename_tree(struct config *c, struct config_tree *t, const char *name)
+{
+	unsigned i;
+
+	if (!name || !*name || strchr(name, '/'))
+		return usage_error("--tree: name= needs a name without \"/\"");
+	for (i = 0; i < c->nr_trees; i++)
+		if (strcmp(c->trees[i].name, name) == 0)
+			return usage_error("--tree: two trees called \"%s\"",
+					   name);
+	free(t->name);
+	t->name = strdup(name);
+	return t->name ? 0 : -ENOMEM;
+}
+
+static int
+parse_tree(struct config *c, const char *text)
+{
+	CLEANUP_FREE char *copy = strdup(text);
+	/* A name that no client can ask for, until it has its own. */
+	struct config_tree *t = add_tree(c, "/");
+	char *rest = copy, *key, *value;
+	int r = copy && t ? 0 : -ENOMEM;
+
+	while (r == 0 && rest) {
+		config_next_option(&rest, &key, &value);
+		if (strcmp(key, "name") == 0)
+			r = rename_tree(c, t, value);
+		else
+			r = set_tree_option(t, "--tree", key, value);
+	}
+	if (r == 0 && strcmp(t->name, "/") == 0)
+		return usage_error("--tree %s: give it a name with name=",
+				   text);
+	return r;
+}
+
+static int
+add_listen(struct config *c, const char *addr)
+{
+	const char **p;
+
+	p = reallocarray(c->listens, c->nr_listens + 1, sizeof(*p));
+	if (!p)
+		return -ENOMEM;
+	c->listens = p;
+	c->listens[c->nr_listens++] = addr;
+	return 0;
+}
+
+static int
+parse_append(struct config *c, const char *text)
+{
+	static const char *const names[] = {
+		[APPEND_AUTO] = "auto",
+		[APPEND_STRICT] = "strict",
+		[APPEND_POSITIONAL] = "positional",
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(names); i++) {
+		if (strcmp(names[i], text) == 0) {
+			c->append = (enum append_policy)i;
+			return 0;
+		}
+	}
+	return usage_error("--append %s: use auto, strict or positional", text);
+}
+
+static int
+parse_limit(struct config *c, int id, const char *arg)
+{
+	uint64_t v = 0;
+	int r;
+
+	switch (id) {
+	case OPT_LOOPS:
+		return parse_unsigned("loops", arg, 1, CONFIG_MAX_LOOPS,
+				      &c->nr_loops);
+	case OPT_WORKERS:
+		return parse_unsigned("workers", arg, 1, CONFIG_MAX_WORKERS,
+				      &c->max_workers);
+	case OPT_MAX_CONNS:
+		return parse_unsigned("max-connections", arg, 1, 1u << 20,
+				      &c->max_conns);
+	case OPT_MAX_FIDS:
+		return parse_unsigned("max-fids", arg, 16, 1u << 30,
+				      &c->max_fids);
+	case OPT_TIMEOUT:
+		return parse_unsigned("timeout", arg, 1, 86400, &c->timeout_s);
+	default:
+		r = parse_number("msize", arg, 4096, 16u << 20, &v);
+		if (r == 0)
+			c->max_msize = (uint32_t)v;
+		return r;
+	}
+}
+
+/* 1: help was printed. */
+static int
+apply(struct config *c, int id, const char *arg)
+{
+	switch (id) {
+	case OPT_LOWER:
+		return set_unnamed(c, "--lower", "lower", arg);
+	case OPT_UPPER:
+		return set_unnamed(c, "--upper", "upper", arg);
+	case OPT_WORK:
+		return set_unnamed(c, "--work", "work", arg);
+	case 'o':
+		return parse_kernel_options(c, arg);
+	case OPT_TREE:
+		return parse_tree(c, arg);
+	case OPT_LISTEN:
+		return add_listen(c, arg);
+	case OPT_RUN:
+		c->run = arg;
+		return 0;
+	case OPT_PIDFILE:
+		c->pidfile = arg;
+		return 0;
+	case OPT_APPEND:
+		return parse_append(c, arg);
+	case OPT_ALLOW_REMOTE:
+		c->allow_remote = true;
+		return 0;
+	case OPT_DAEMON:
+		c->is_daemon = true;
+		return 0;
+	case OPT_LOG_LEVEL:
+		if (log_level_parse(arg, &c->log_level) == 0)
+			return 0;
+		return usage_error("--log-level %s: use error, warning, info "
+				   "or debug",
+				   arg);
+	case OPT_HELP:
+		config_usage();
+		return 1;
+	default:
+		return parse_limit(c, id, arg);
+	}
+}
+
+/* The known option that @text, "--something", looks most like. */
+static const char *
+nearest_option(const char *text)
+{
+	size_t i, j, same, best_same = 2;
+	const char *best = NULL;
+
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		for (same = 0, j = 0; text[j] && rows[i].name[j]; j++)
+			same += text[j] == rows[i].name[j];
+		if (same > best_same) {
+			best_same = same;
+			best = rows[i].name;
+		}
+	}
+	return best;
+}
+
+static int
+bad_option(char **argv, int id, const struct option *longs)
+{
+	const char *text = argv[optind - 1], *near;
+
+	if (id == ':')
+		return usage_error("%s needs a value", text);
+	(void)longs;
+	near = strncmp(text, "--", 2) == 0 ? nearest_option(text + 2) : NULL;
+	if (near)
+		return usage_error("unknown option \"%s\": did you mean "
+				   "\"--%s\"?",
+				   text, near);
+	return usage_error("unknown option \"%s\": see veneer serve --help",
+			   text);
+}
+
+static int
+check(const struct config *c)
+{
+	if (c->nr_trees == 0)
+		return usage_error("nothing to serve: give --lower DIR, or "
+				   "--tree (see veneer serve --help)");
+	if (c->run && c->is_daemon)
+		return usage_error("--run and --daemon exclude each other");
+	return 0;
+}
+
+int
+config_parse(struct config *ret, int argc, char **argv)
+{
+	struct option longs[ARRAY_SIZE(rows) + 1] = { 0 };
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+	int id, r = 0;
+	size_t i;
+
+	*ret = (struct config){
+		.nr_loops = (unsigned)MIN(MAX(cores, 1L), 4L),
+		.max_workers = CONFIG_DEFAULT_WORKERS,
+		.max_msize = CONFIG_DEFAULT_MSIZE,
+		.max_conns = CONFIG_DEFAULT_CONNS,
+		.max_fids = CONFIG_DEFAULT_FIDS,
+		.timeout_s = CONFIG_DEFAULT_TIMEOUT_S,
+		.log_level = LOG_INFO,
+	};
+	for (i = 0; i < ARRAY_SIZE(rows); i++)
+		longs[i] = (struct option){ rows[i].name,
+					    rows[i].arg ? required_argument
+							: no_argument,
+					    NULL, rows[i].id };
+	optind = 1;
+	opterr = 0;
+	while (r == 0 &&
+	       (id = getopt_long(argc, argv, ":o:h", longs, NULL)) != -1) {
+		if (id == '?' || id == ':')
+			return bad_option(argv, id, longs);
+		r = apply(ret, id == 'h' ? OPT_HELP : id, optarg);
+	}
+	if (r != 0)
+		return r;
+	if (optind < argc)
+		return usage_error("unexpected argument \"%s\"", argv[optind]);
+	return check(ret);
+}
+
+void
+config_fini(struct config *c)
+{
+	unsigned i;
+
+	for (i = 0; i < c->nr_trees; i++) {
+		free(c->trees[i].name);
+		tree_config_free(c->trees[i].tree);
+	}
+	free(c->trees);
+	free(c->listens);
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The command line of `veneer serve`, as values. */
+#ifndef VENEER_SERVER_CONFIG_H
+#define VENEER_SERVER_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct tree_config;
+
+enum exit_code { EXIT_OK = 0, EXIT_RUNTIME = 1, EXIT_USAGE = 2 };
+
+enum append_policy { APPEND_AUTO, APPEND_STRICT, APPEND_POSITIONAL };
+
+struct config_tree {
+	char *name; /* owned */
+	struct tree_config *tree; /* owned */
+};
+
+struct config {
+	struct config_tree *trees; /* owned */
+	unsigned nr_trees;
+	const char **listens; /* owned array of borrowed argv strings */
+	unsigned nr_listens;
+	const char *run; /* borrowed, or NULL */
+	const char *pidfile; /* borrowed, or NULL */
+	unsigned nr_loops;
+	unsigned max_workers;
+	uint32_t max_msize;
+	unsigned max_conns, max_fids;
+	unsigned timeout_s; /* for half frames and unread replies */
+	enum append_policy append;
+	bool allow_remote;
+	bool is_daemon;
+	int log_level;
+};
+
+#define CONFIG_MAX_LOOPS 64
+#define CONFIG_MAX_WORKERS 256
+#define CONFIG_DEFAULT_WORKERS 16
+#define CONFIG_DEFAULT_MSIZE (1u << 20)
+#define CONFIG_DEFAULT_CONNS 1024
+#define CONFIG_DEFAULT_FIDS (1u << 20)
+#define CONFIG_DEFAULT_TIMEOUT_S 60
+
+/*
+ * Parse the arguments after "serve". Returns 0; -EINVAL after a message to
+ * standard error; 1 if help was asked for and printed.
+ */
+int config_parse(struct config *ret, int argc, char **argv);
+void config_fini(struct config *config);
+
+/* The options with a line each, as --help prints them. */
+void config_usage(void);
+
+/*
+ * Cut the next "key" or "key=value" off an option string of QEMU's form
+ * (k=v,k=v, two commas for one). @*rest is advanced, NULL at the end; key and
+ * value point into the string, which is modified.
+ */
+void config_next_option(char **rest, char **ret_key, char **ret_value);
+
+/* Bytes with an optional k, M or G; -EINVAL. */
+int config_parse_size(const char *text, uint64_t *ret);
+
+#endif

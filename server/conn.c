@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A connection's life: the session, the requests it submits, and the end.
+ *
+ * A request is tried on the loop at once; what would block goes to the pool
+ * and comes back through loop_complete(). A connection that was closed while
+ * requests of its are on workers stays until the last of them is back.
+ */
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "conn.h"
+#include "pool.h"
+#include "run.h"
+#include "tree.h"
+
+/* --- What the session needs from below ----------------------------------- */
+
+/* Remember whose workers an attached client's requests may hold. */
+static void
+note_attach(struct conn *c, const struct request *req)
+{
+	const struct export *e;
+
+	if (req->op != REQUEST_ATTACH || req->error < 0)
+		return;
+	e = export_find(c->loop->server, req->name.ptr, req->name.len);
+	c->queue = e ? e->index : 0;
+}
+
+static void
+backend_submit(struct request *req)
+{
+	struct conn *c = req->owner;
+	struct loop *l = c->loop;
+	struct node *n = req->node;
+	uint64_t now;
+	bool is_done;
+
+	is_done = run(l->server, req, true);
+	now = loop_clock_ns();
+	if (now - l->stamp_ns > TREE_SLOW_NS && n)
+		tree_note_duration(n, now - l->stamp_ns);
+	l->stamp_ns = now;
+	if (!is_done) {
+		pool_submit(l->server->pool, req, c->queue);
+		return;
+	}
+	note_attach(c, req);
+	req->done(req);
+}
+
+static bool
+backend_cancel(struct request *req)
+{
+	struct conn *c = req->owner;
+
+	return pool_cancel(c->loop->server->pool, req);
+}
+
+static void
+backend_node_ref(struct node *n)
+{
+	(void)node_ref(n);
+}
+
+static const struct backend backend = {
+	.submit = backend_submit,
+	.cancel = backend_cancel,
+	.node_ref = backend_node_ref,
+	.node_unref = node_unref,
+	.handle_unref = handle_unref,
+};
+
+/* --- What the session tells us ------------------------------------------- */
+
+static void
+event_log(void *owner, int level, const char *line)
+{
+	struct conn *c = owner;
+
+	if (level == LOG_WARNING)
+		conn_warn(c, line);
+	else
+		log_line(level, "conn=%llu %s", (unsigned long long)c->id,
+			 line);
+}
+
+static void
+event_fatal(void *owner, const char *why)
+{
+	struct conn *c = owner;
+
+	c->fatal = why;
+	/* From a completion nobody looks at the flag: hang up from there. */
+	if (!c->is_dirty) {
+		c->is_dirty = true;
+		LIST_INSERT_HEAD(&c->loop->dirty, c, by_dirty);
+	}
+}
+
+static void
+event_ready(void *owner)
+{
+	struct conn *c = owner;
+
+	/* Read again after this batch: loop_flush() resumes dirty ones. */
+	if (!c->is_dirty && !c->is_closed) {
+		c->is_dirty = true;
+		LIST_INSERT_HEAD(&c->loop->dirty, c, by_dirty);
+	}
+}
+
+static const struct session_events events = {
+	.log = event_log,
+	.fatal = event_fatal,
+	.ready = event_ready,
+};
+
+/* --- Life ------------------------------------------------------------------ */
+
+/* Requests of one connection that run at once; and what they may hold. */
+#define CONN_MAX_INFLIGHT 128
+#define CONN_INFLIGHT_BYTES ((size_t)16 << 20)
+
+void
+conn_warn(struct conn *c, const char *what)
+{
+	unsigned suppressed;
+
+	if (!log_rate_ok(&c->loop->rate, (uint64_t)ev_now(c->loop->ev),
+			 &suppressed))
+		return;
+	if (suppressed > 0)
+		log_line(LOG_WARNING, "%u more warnings about clients",
+			 suppressed);
+	log_line(LOG_WARNING, "conn=%llu %s", (unsigned long long)c->id, what);
+}
+
+static struct session *
+session_for(struct conn *c)
+{
+	const struct config *cfg = c->loop->server->config;
+	struct session_config sc = {
+		.backend = &backend,
+		.events = &events,
+		.owner = c,
+		.owner_id = c->id,
+		.trace = log_wants(LOG_DEBUG),
+		.max_msize = cfg->max_msize,
+		.max_fids = cfg->max_fids,
+		.max_inflight = CONN_MAX_INFLIGHT,
+		.max_inflight_bytes = CONN_INFLIGHT_BYTES,
+		.append_strict = cfg->append == APPEND_STRICT,
+		.append_positional = cfg->append == APPEND_POSITIONAL,
+	};
+
+	if (sc.max_inflight_bytes < 4 * (size_t)cfg->max_msize)
+		sc.max_inflight_bytes = 4 * (size_t)cfg->max_msize;
+	return c->protocol->session_new(&sc);
+}
+
+void
+conn_new(struct loop *l, int fd, const struct protocol *protocol)
+{
+	struct server *s = l->server;
+	struct conn *c = calloc(1, sizeof(*c));
+
+	if (c) {
+		c->loop = l;
+		c->fd = fd;
+		c->protocol = protocol;
+		c->id = atomic_fetch_add(&s->next_conn_id, 1) + 1;
+		c->session = session_for(c);
+	}
+	if (!c || !c->session) {
+		log_line(LOG_ERR, "no memory for a connection: refused");
+		free(c);
+		(void)close(fd);
+		atomic_fetch_sub(&l->nr_conns, 1);
+		atomic_fetch_sub(&s->nr_conns, 1);
+		return;
+	}
+	LIST_INSERT_HEAD(&l->conns, c, by_loop);
+	(void)stream_init(c);
+	log_line(LOG_INFO, "conn=%llu connected", (unsigned long long)c->id);
+}
+
+void
+conn_reap(struct conn *c)
+{
+	struct loop *l = c->loop;
+
+	if (!c->is_closed || c->is_dirty ||
+	    !c->protocol->session_is_idle(c->session))
+		return;
+	c->protocol->session_free(c->session);
+	stream_fini(c);
+	LIST_REMOVE(c, by_loop);
+	free(c);
+	atomic_fetch_sub(&l->nr_conns, 1);
+	atomic_fetch_sub(&l->server->nr_conns, 1);
+}
+
+void
+conn_close(struct conn *c)
+{
+	if (c->is_closed)
+		return;
+	c->is_closed = true;
+	if (c->fatal)
+		conn_warn(c, c->fatal);
+	stream_stop(c);
+	c->protocol->session_close(c->session);
+	log_line(LOG_INFO, "conn=%llu closed", (unsigned long long)c->id);
+	/* Freed after the batch: callers up the stack still look at it. */
+	if (!c->is_dirty) {
+		c->is_dirty = true;
+		LIST_INSERT_HEAD(&c->loop->dirty, c, by_dirty);
+	}
+}
+
+bool
+conn_is_idle(const struct conn *c)
+{
+	return c->nr_msgs == 0 && c->protocol->session_is_idle(c->session);
+}
+
+void
+conn_check_timeout(struct conn *c, double now)
+{
+	double limit = c->loop->server->config->timeout_s;
+
+	if (c->is_closed)
+		return;
+	if (c->rx_since > 0 && now - c->rx_since > limit)
+		c->fatal = "closed: half a message, and then nothing";
+	else if (c->tx_since > 0 && now - c->tx_since > limit)
+		c->fatal = "closed: it does not read its replies";
+	else
+		return;
+	conn_close(c);
+}

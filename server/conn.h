@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A connection: a session, and the stream that carries its messages. All of
+ * it belongs to one loop thread: no locks.
+ */
+#ifndef VENEER_SERVER_CONN_H
+#define VENEER_SERVER_CONN_H
+
+#include <ev.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "loop.h"
+#include "protocol.h"
+
+/* Replies that fit here need no buffer of their own. */
+#define STREAM_SMALL_REPLY 512
+
+/* A message on its way: received, run, answered, sent. */
+struct stream_msg {
+	struct msg msg;
+	struct conn *conn; /* borrowed: outlives its messages */
+	struct iovec in, out;
+	struct buffer *rx; /* counted: what in points into */
+	struct buffer *big; /* owned: the reply, if it is not in small */
+	size_t sent; /* of out, already */
+	STAILQ_ENTRY(stream_msg) by_conn; /* to be sent, or free */
+	char small[STREAM_SMALL_REPLY];
+};
+
+struct conn {
+	struct loop *loop; /* borrowed */
+	LIST_ENTRY(conn) by_loop;
+	LIST_ENTRY(conn) by_dirty;
+	bool is_dirty;
+	uint64_t id; /* unique in the server */
+	const struct protocol *protocol;
+	struct session *session; /* owned */
+	unsigned queue; /* the pool's, of the export last attached to */
+	const char *fatal; /* static; why it must be closed, or NULL */
+	bool is_closed; /* gone; waits for requests on workers */
+
+	/* stream */
+	int fd; /* owned; -1 when closed */
+	ev_io reader, writer;
+	struct buffer *rx; /* counted */
+	size_t rx_pos, rx_len; /* parsed; received */
+	STAILQ_HEAD(, stream_msg) tx; /* to be sent, in order */
+	size_t tx_bytes;
+	STAILQ_HEAD(, stream_msg) free_msgs; /* owned */
+	unsigned nr_free, nr_msgs; /* unused; handed to the session or in tx */
+	uint64_t nr_frames; /* received so far */
+	double rx_since, tx_since; /* of half a frame, of a full pipe; or 0 */
+};
+
+/* Serve @fd (taken over, also on failure). */
+void conn_new(struct loop *l, int fd, const struct protocol *protocol);
+/* Hang up; freed once nothing of it is on a worker. */
+void conn_close(struct conn *c);
+/* Free @c if it was closed and everything came back. */
+void conn_reap(struct conn *c);
+/* Nothing in flight, nothing to be sent. */
+bool conn_is_idle(const struct conn *c);
+/* Close it if it has been waiting too long for its client. */
+void conn_check_timeout(struct conn *c, double now);
+/* Something for the log about this connection, rate-limited. */
+void conn_warn(struct conn *c, const char *what);
+
+/* transport-stream.c */
+int stream_init(struct conn *c);
+void stream_fini(struct conn *c);
+/* Send what is queued; arms the writer if the pipe is full. */
+void stream_flush(struct conn *c);
+/* The session has room again: go on with what was received. */
+void stream_resume(struct conn *c);
+void stream_stop(struct conn *c);
+
+#endif

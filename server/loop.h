@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A loop thread: its libev loop, the connections it owns, and the two ways
+ * in from other threads (accepted sockets, completed requests).
+ */
+#ifndef VENEER_SERVER_LOOP_H
+#define VENEER_SERVER_LOOP_H
+
+#include <ev.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "buffer.h"
+#include "log.h"
+#include "request.h"
+#include "server.h"
+
+struct conn;
+struct protocol;
+
+struct incoming {
+	STAILQ_ENTRY(incoming) by_loop;
+	int fd; /* owned */
+	const struct protocol *protocol;
+};
+
+struct loop {
+	struct server *server; /* borrowed; const */
+	struct ev_loop *ev; /* owned; const */
+	pthread_t thread; /* const; not of loops[0] */
+	bool has_thread;
+	atomic_uint nr_conns; /* others look at it to choose a loop */
+
+	/* loop thread */
+	ev_async wake;
+	ev_timer tick;
+	LIST_HEAD(, conn) conns;
+	LIST_HEAD(, conn) dirty; /* with replies to be sent after the batch */
+	struct buffer_cache buffers;
+	uint64_t stamp_ns; /* the last look at the clock */
+	bool is_stopping;
+	double stop_at; /* when stopping: no more patience */
+	struct log_rate rate;
+
+	pthread_mutex_t lock;
+	/* under lock */
+	STAILQ_HEAD(, request) completed;
+	STAILQ_HEAD(, incoming) incoming;
+	bool must_stop;
+};
+
+/* Returns NULL without memory or an epoll. */
+struct loop *loop_new(struct server *server);
+/* After it has ended. NULL is fine. */
+void loop_free(struct loop *l);
+
+/* Run in a thread of its own; -errno. */
+int loop_start(struct loop *l);
+/* Run here, until stopped and all connections are gone. */
+void loop_run(struct loop *l);
+/* Wait for a started one to end. */
+void loop_join(struct loop *l);
+
+/* Any thread: finish what is in flight, close everything, end. */
+void loop_stop(struct loop *l);
+/* Any thread: serve @fd (taken over) there. */
+void loop_give(struct loop *l, int fd, const struct protocol *protocol);
+/* Any thread: @req, submitted by a connection of @l, is done. */
+void loop_complete(struct loop *l, struct request *req);
+
+/* Loop thread: send what the batch has answered. */
+void loop_flush(struct loop *l);
+/* CLOCK_MONOTONIC. */
+uint64_t loop_clock_ns(void);
+
+#endif

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The worker threads: what a loop may not wait for is done here. The only
+ * place, with the hand-over of accepted sockets, where work crosses threads.
+ */
+#ifndef VENEER_SERVER_POOL_H
+#define VENEER_SERVER_POOL_H
+
+#include <stdbool.h>
+
+#include "request.h"
+
+struct pool;
+
+struct pool_ops {
+	/* Do the request; may block. Any worker. */
+	void (*work)(void *ctx, struct request *req);
+	/* It is done; hand it back to where it came from. Same worker. */
+	void (*complete)(void *ctx, struct request *req);
+};
+
+/*
+ * At most @max_workers threads, started on demand, ended after
+ * POOL_IDLE_S idle. There are @nr_queues queues (one a tree); when there is
+ * more than one, requests of one queue never hold more than half of the
+ * workers, so that a hung layer leaves the others served. NULL: no memory.
+ */
+struct pool *pool_new(const struct pool_ops *ops, void *ctx,
+		      unsigned max_workers, unsigned nr_queues);
+#define POOL_IDLE_S 10
+
+/* Does not block. */
+void pool_submit(struct pool *p, struct request *req, unsigned queue);
+
+/* Take @req back if no worker has begun it. */
+bool pool_cancel(struct pool *p, struct request *req);
+
+/*
+ * Stop: nothing is queued any more. Waits for the workers, at most
+ * @timeout_s; returns false if some are still at it (the pool then stays,
+ * leaked on purpose: they use it).
+ */
+bool pool_free(struct pool *p, unsigned timeout_s);
+
+#endif

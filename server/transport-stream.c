@@ -1,0 +1,445 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Messages over a stream socket.
+ *
+ * Bytes are received into a counted buffer and cut into frames in place;
+ * messages that are still running on workers keep it, and the connection
+ * goes on in a fresh one. All whole frames of one recv are handled before
+ * anything is sent; then everything they answered goes out in one sendmsg.
+ * At depth 1 that makes: epoll_wait, recv, the work, send.
+ *
+ * What a client can make us hold is bounded: half a frame by msize, requests
+ * by the session (session_is_full), replies by STREAM_TX_MAX. At a bound we
+ * stop reading; a client that then does nothing is closed after a time.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "conn.h"
+#include "macros.h"
+
+/* Received at a time; larger frames get a buffer of their size. */
+#define STREAM_RX_SIZE ((size_t)64 << 10)
+/* Replies waiting to be sent at which reading stops. */
+#define STREAM_TX_MAX ((size_t)4 << 20)
+/* Unused messages kept. */
+#define STREAM_FREE_MSGS 64
+/* Iovecs of one sendmsg. */
+#define STREAM_TX_IOV 64
+
+static void
+msg_release(struct stream_msg *m)
+{
+	struct conn *c = m->conn;
+
+	buffer_unref(&c->loop->buffers, m->rx);
+	buffer_unref(&c->loop->buffers, m->big);
+	c->nr_msgs--;
+	if (c->nr_free >= STREAM_FREE_MSGS) {
+		free(m);
+		return;
+	}
+	STAILQ_INSERT_HEAD(&c->free_msgs, m, by_conn);
+	c->nr_free++;
+}
+
+static int
+stream_room(struct msg *msg, size_t len)
+{
+	struct stream_msg *m = (struct stream_msg *)msg;
+	struct buffer *b;
+
+	if (len <= msg->out_len)
+		return 0;
+	if (len <= sizeof(m->small)) {
+		m->out = (struct iovec){ m->small, sizeof(m->small) };
+	} else {
+		b = buffer_get(&m->conn->loop->buffers, len);
+		if (!b)
+			return -ENOMEM;
+		buffer_unref(&m->conn->loop->buffers, m->big);
+		m->big = b;
+		m->out = (struct iovec){ b->data, b->size };
+	}
+	msg->out = &m->out;
+	msg->nr_out = 1;
+	msg->out_len = m->out.iov_len;
+	return 0;
+}
+
+static void
+stream_send(struct msg *msg, size_t len)
+{
+	struct stream_msg *m = (struct stream_msg *)msg;
+	struct conn *c = m->conn;
+
+	/* The request is not needed any more, its buffer may go. */
+	buffer_unref(&c->loop->buffers, m->rx);
+	m->rx = NULL;
+	if (c->is_closed) {
+		msg_release(m);
+		return;
+	}
+	m->out.iov_len = len;
+	m->sent = 0;
+	STAILQ_INSERT_TAIL(&c->tx, m, by_conn);
+	c->tx_bytes += len;
+	if (!c->is_dirty) {
+		c->is_dirty = true;
+		LIST_INSERT_HEAD(&c->loop->dirty, c, by_dirty);
+	}
+}
+
+static void
+stream_drop(struct msg *msg)
+{
+	msg_release((struct stream_msg *)msg);
+}
+
+static const struct msg_ops stream_ops = {
+	.room = stream_room,
+	.send = stream_send,
+	.drop = stream_drop,
+};
+
+/* A message for the frame of @len bytes at rx_pos. */
+static struct stream_msg *
+msg_new(struct conn *c, size_t len)
+{
+	struct stream_msg *m = STAILQ_FIRST(&c->free_msgs);
+
+	if (m) {
+		STAILQ_REMOVE_HEAD(&c->free_msgs, by_conn);
+		c->nr_free--;
+	} else {
+		m = malloc(sizeof(*m));
+		if (!m)
+			return NULL;
+	}
+	m->conn = c;
+	m->in = (struct iovec){ c->rx->data + c->rx_pos, len };
+	m->rx = c->rx;
+	c->rx->refs++;
+	m->big = NULL;
+	m->msg = (struct msg){
+		.ops = &stream_ops,
+		.in = &m->in,
+		.nr_in = 1,
+		.in_len = len,
+	};
+	c->nr_msgs++;
+	c->nr_frames++;
+	return m;
+}
+
+static bool
+is_full(const struct conn *c)
+{
+	return c->tx_bytes > STREAM_TX_MAX ||
+	       c->protocol->session_is_full(c->session);
+}
+
+/*
+ * The length of the frame at rx_pos if it is whole; 0: more must come, and
+ * *@ret_want says how long it will be (0: unknown); -EPROTO.
+ */
+static ssize_t
+whole_frame(struct conn *c, size_t *ret_want)
+{
+	size_t have = c->rx_len - c->rx_pos;
+	ssize_t len;
+
+	*ret_want = 0;
+	if (have < c->protocol->min_frame)
+		return 0;
+	len = c->protocol->frame_len(c->session,
+				     (const uint8_t *)c->rx->data + c->rx_pos);
+	if (len < 0)
+		return len;
+	*ret_want = (size_t)len;
+	return (size_t)len <= have ? len : 0;
+}
+
+/* Handle the whole frames in the buffer. 1: stopped by a bound; errno. */
+static int
+handle_frames(struct conn *c, size_t *ret_want)
+{
+	struct stream_msg *m;
+	ssize_t len;
+
+	while ((len = whole_frame(c, ret_want)) > 0) {
+		if (is_full(c))
+			return 1;
+		m = msg_new(c, (size_t)len);
+		if (!m)
+			return -ENOMEM;
+		c->rx_pos += (size_t)len;
+		c->protocol->session_receive(c->session, &m->msg);
+		if (c->fatal)
+			return -EPROTO;
+	}
+	if (len < 0 && !c->fatal)
+		c->fatal = "a frame of impossible length";
+	return (int)len;
+}
+
+/*
+ * Make room to receive more: at least the rest of a frame of @want bytes,
+ * or of one whose length is unknown yet.
+ */
+static int
+make_room(struct conn *c, size_t want)
+{
+	size_t have = c->rx ? c->rx_len - c->rx_pos : 0;
+	size_t need = MAX(MAX(want, have + 1), STREAM_RX_SIZE / 2);
+	struct buffer *b;
+
+	if (c->rx && c->rx->refs == 1 && c->rx->size >= need) {
+		/* Nobody else looks at it: from the front again. */
+		if (c->rx_pos > 0 && c->rx->size - c->rx_pos < need) {
+			memmove(c->rx->data, c->rx->data + c->rx_pos, have);
+			c->rx_pos = 0;
+			c->rx_len = have;
+		} else if (have == 0) {
+			c->rx_pos = c->rx_len = 0;
+		}
+		return 0;
+	}
+	if (c->rx && c->rx->size - c->rx_pos >= need &&
+	    c->rx->size - c->rx_len > 0)
+		return 0; /* behind what is still being looked at */
+	/* A little over the frame: the next, small one comes along. */
+	b = buffer_get(&c->loop->buffers, MAX(want + 1024, STREAM_RX_SIZE / 2));
+	if (!b)
+		return -ENOMEM;
+	if (have > 0)
+		memcpy(b->data, c->rx->data + c->rx_pos, have);
+	buffer_unref(&c->loop->buffers, c->rx);
+	c->rx = b;
+	c->rx_pos = 0;
+	c->rx_len = have;
+	return 0;
+}
+
+/* Receive once. Returns bytes, 0 at the end of the stream, errno. */
+static ssize_t
+receive(struct conn *c, bool *ret_filled)
+{
+	size_t room = c->rx->size - c->rx_len;
+	ssize_t n = recv(c->fd, c->rx->data + c->rx_len, room, MSG_DONTWAIT);
+
+	if (n < 0)
+		return -errno;
+	c->rx_len += (size_t)n;
+	*ret_filled = (size_t)n == room;
+	return n;
+}
+
+/* Returns 0 (wait for more), 1 (stopped by a bound), errno. */
+static int
+pump(struct conn *c)
+{
+	bool filled = true;
+	size_t want = 0;
+	ssize_t n;
+	int r = 0;
+
+	if (c->rx)
+		r = handle_frames(c, &want);
+	while (r == 0 && filled) {
+		r = make_room(c, want);
+		if (r < 0)
+			break;
+		n = receive(c, &filled);
+		if (n == -EAGAIN || n == -EINTR)
+			break;
+		if (n <= 0)
+			return n == 0 ? -ECONNRESET : (int)n;
+		r = handle_frames(c, &want);
+		/* One frame at a time where they are larger than a buffer. */
+		if (c->tx_bytes > STREAM_TX_MAX / 4)
+			filled = false;
+	}
+	return r;
+}
+
+/* Give a large buffer back when nothing is in it. */
+static void
+trim_rx(struct conn *c)
+{
+	if (!c->rx || c->rx_pos != c->rx_len)
+		return;
+	if (c->rx->refs > 1) {
+		buffer_unref(&c->loop->buffers, c->rx);
+		c->rx = NULL;
+	}
+	c->rx_pos = c->rx_len = 0;
+}
+
+static void
+go_on(struct conn *c)
+{
+	uint64_t before = c->nr_frames;
+	int r = pump(c);
+
+	if (r < 0) {
+		conn_close(c);
+		return;
+	}
+	trim_rx(c);
+	/* Since when is there half a frame? A byte more is no progress. */
+	if (c->rx_pos == c->rx_len || r == 1)
+		c->rx_since = 0;
+	else if (c->rx_since == 0 || c->nr_frames != before)
+		c->rx_since = ev_now(c->loop->ev);
+	if (r == 1)
+		ev_io_stop(c->loop->ev, &c->reader);
+	else
+		ev_io_start(c->loop->ev, &c->reader);
+}
+
+static void
+on_readable(struct ev_loop *ev, ev_io *w, int revents)
+{
+	struct conn *c = w->data;
+	struct loop *l = c->loop;
+
+	(void)ev;
+	(void)revents;
+	l->stamp_ns = loop_clock_ns();
+	go_on(c); /* may free @c */
+	loop_flush(l);
+}
+
+/* Gather what is queued into @iov; returns how many. */
+static unsigned
+gather(struct conn *c, struct iovec iov[STREAM_TX_IOV])
+{
+	struct stream_msg *m;
+	unsigned nr = 0;
+
+	STAILQ_FOREACH (m, &c->tx, by_conn) {
+		if (nr == STREAM_TX_IOV)
+			break;
+		iov[nr++] = (struct iovec){
+			(char *)m->out.iov_base + m->sent,
+			m->out.iov_len - m->sent,
+		};
+	}
+	return nr;
+}
+
+/* @n bytes went out. */
+static void
+sent(struct conn *c, size_t n)
+{
+	struct stream_msg *m;
+	size_t left;
+
+	c->tx_bytes -= n;
+	while (n > 0) {
+		m = STAILQ_FIRST(&c->tx);
+		left = m->out.iov_len - m->sent;
+		if (n < left) {
+			m->sent += n;
+			return;
+		}
+		n -= left;
+		STAILQ_REMOVE_HEAD(&c->tx, by_conn);
+		msg_release(m);
+	}
+}
+
+void
+stream_flush(struct conn *c)
+{
+	struct iovec iov[STREAM_TX_IOV];
+	struct msghdr mh = { .msg_iov = iov };
+	ssize_t n;
+
+	while (!STAILQ_EMPTY(&c->tx)) {
+		mh.msg_iovlen = gather(c, iov);
+		n = sendmsg(c->fd, &mh, MSG_NOSIGNAL | MSG_DONTWAIT);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && errno == EAGAIN) {
+			if (!ev_is_active(&c->writer)) {
+				c->tx_since = ev_now(c->loop->ev);
+				ev_io_start(c->loop->ev, &c->writer);
+			}
+			return;
+		}
+		if (n < 0) {
+			conn_close(c);
+			return;
+		}
+		sent(c, (size_t)n);
+		c->tx_since = ev_now(c->loop->ev);
+	}
+	c->tx_since = 0;
+	ev_io_stop(c->loop->ev, &c->writer);
+}
+
+void
+stream_resume(struct conn *c)
+{
+	if (!c->is_closed && !ev_is_active(&c->reader) && !is_full(c))
+		go_on(c);
+}
+
+static void
+on_writable(struct ev_loop *ev, ev_io *w, int revents)
+{
+	struct conn *c = w->data;
+	struct loop *l = c->loop;
+
+	(void)ev;
+	(void)revents;
+	l->stamp_ns = loop_clock_ns();
+	stream_flush(c);
+	stream_resume(c);
+	loop_flush(l);
+}
+
+int
+stream_init(struct conn *c)
+{
+	STAILQ_INIT(&c->tx);
+	STAILQ_INIT(&c->free_msgs);
+	ev_io_init(&c->reader, on_readable, c->fd, EV_READ);
+	ev_io_init(&c->writer, on_writable, c->fd, EV_WRITE);
+	c->reader.data = c->writer.data = c;
+	ev_io_start(c->loop->ev, &c->reader);
+	return 0;
+}
+
+void
+stream_stop(struct conn *c)
+{
+	struct stream_msg *m;
+
+	ev_io_stop(c->loop->ev, &c->reader);
+	ev_io_stop(c->loop->ev, &c->writer);
+	(void)close(c->fd);
+	c->fd = -1;
+	while ((m = STAILQ_FIRST(&c->tx))) {
+		STAILQ_REMOVE_HEAD(&c->tx, by_conn);
+		msg_release(m);
+	}
+	c->tx_bytes = 0;
+}
+
+void
+stream_fini(struct conn *c)
+{
+	struct stream_msg *m;
+
+	while ((m = STAILQ_FIRST(&c->free_msgs))) {
+		STAILQ_REMOVE_HEAD(&c->free_msgs, by_conn);
+		free(m);
+	}
+	buffer_unref(&c->loop->buffers, c->rx);
+}
