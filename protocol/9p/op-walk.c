@@ -22,7 +22,8 @@ void
 op_auth(struct p9_req *r, const struct p9_fields *m)
 {
 	(void)m; /* no authentication: as QEMU answers */
-	p9_reply_error(r, -EOPNOTSUPP);
+	/* ENOENT is what diod's client takes for "none needed". */
+	p9_reply_error(r, -ENOENT);
 }
 
 /* The user of an attach without n_uname. Does not block: no getpwnam(). */

@@ -147,7 +147,7 @@ test_attach_errors(void **state)
 	m.fid = 1;
 	m.afid = 3;
 	assert_int_equal(-EINVAL, fake_call(&c, P9_TATTACH, &m, NULL));
-	assert_int_equal(-EOPNOTSUPP, fake_call(&c, P9_TAUTH, &m, NULL));
+	assert_int_equal(-ENOENT, fake_call(&c, P9_TAUTH, &m, NULL));
 	m.afid = P9_NOFID;
 	c.backend.error = -EACCES;
 	assert_int_equal(-EACCES, fake_call(&c, P9_TATTACH, &m, NULL));
