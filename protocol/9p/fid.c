@@ -73,12 +73,21 @@ static const struct fid_rule rules[] = {
 	[FID_REMOVE] = { LOCK_ENDING, { NOT_XATTR } },
 };
 
+/*
+ * Clients choose the numbers; the seed keeps them from choosing a bucket.
+ * hash_mix() is a bijection, so equal hashes are equal numbers.
+ */
+static uint64_t
+hash_of(const struct session *s, uint32_t num)
+{
+	return hash_mix(s->fid_seed ^ num);
+}
+
 static struct fid *
 fid_find(const struct session *s, uint32_t num)
 {
-	struct hash_entry *e = hash_find(&s->fids, hash_mix(num));
+	struct hash_entry *e = hash_find(&s->fids, hash_of(s, num));
 
-	/* hash_mix() is a bijection: equal hashes are equal numbers. */
 	return e ? container_of(e, struct fid, by_num) : NULL;
 }
 
@@ -106,7 +115,7 @@ fid_new(struct session *s, uint32_t num, struct fid **ret)
 		return -ENOMEM;
 	*f = (struct fid){ .num = num, .nr_users = 1, .is_exclusive = true };
 	TAILQ_INIT(&f->waiters);
-	hash_add(&s->fids, &f->by_num, hash_mix(num));
+	hash_add(&s->fids, &f->by_num, hash_of(s, num));
 	*ret = f;
 	return 0;
 }
@@ -200,9 +209,9 @@ fid_enlist(struct p9_req *r, struct fid *f)
 
 	w->r = r;
 	w->f = f;
-	TAILQ_FOREACH_REVERSE(at, &f->waiters, fid_wait_list, by_fid)
-	if (at->r->seq < r->seq)
-		break;
+	at = TAILQ_LAST(&f->waiters, fid_wait_list);
+	while (at && at->r->seq > r->seq)
+		at = TAILQ_PREV(at, fid_wait_list, by_fid);
 	if (at)
 		TAILQ_INSERT_AFTER(&f->waiters, at, w, by_fid);
 	else

@@ -53,8 +53,9 @@ const struct p9_field p9_rlerror_fields[] = {
 static const struct p9_message messages[] = {
 	ROW(P9_TSTATFS) = {
 		"statfs", BODY(FID),
-		BODY(FIELD(P9_U32, fs_type, "type"), U32(bsize), FS64(blocks), FS64(bfree),
-		     FS64(bavail), FS64(files), FS64(ffree), FS64(fsid),
+		BODY(FIELD(P9_U32, fs_type, "type"), U32(bsize), FS64(blocks),
+		     FS64(bfree), FS64(bavail), FS64(files), FS64(ffree),
+		     FS64(fsid),
 		     FIELD(P9_U32, fs.namelen, "namelen")),
 		FID_OBJECT, FID_NONE, op_statfs, op_statfs_done },
 	ROW(P9_TLOPEN) = {

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <sys/stat.h>
 
-#include "checked.h"
 #include "ops.h"
 #include "session.h"
 

@@ -10,7 +10,6 @@
 #include <errno.h>
 #include <sys/stat.h>
 
-#include "cleanup.h"
 #include "macros.h"
 #include "ops.h"
 #include "session.h"

@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-#include "cleanup.h"
 #include "macros.h"
 #include "session.h"
 

@@ -369,6 +369,8 @@ session_new(const struct session_config *config)
 	if (!s)
 		return NULL;
 	s->config = *config;
+	/* Where the heap lies is random enough, and costs no system call. */
+	s->fid_seed = hash_mix((uintptr_t)s) ^ hash_mix(config->owner_id);
 	s->config.max_msize =
 		MIN(MAX(config->max_msize, P9_MSIZE_MIN), P9_MSIZE_MAX);
 	TAILQ_INIT(&s->queue);

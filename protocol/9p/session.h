@@ -129,6 +129,7 @@ struct session {
 	size_t running_bytes, parked_bytes;
 	size_t xattr_bytes; /* room of all xattr values of fids */
 	uint64_t next_seq;
+	uint64_t fid_seed; /* const; not known to the client */
 	uint32_t msize; /* 0: not negotiated */
 	bool had_version; /* a Tversion was seen */
 	bool had_hint;
