@@ -1,3 +1,4 @@
+include tests/client/local.mk
 include tests/unit/local.mk
 include tests/e2e/local.mk
 include tests/compare/local.mk
