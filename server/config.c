@@ -31,6 +31,7 @@ enum option_id {
 	OPT_MAX_CONNS,
 	OPT_MAX_FIDS,
 	OPT_TIMEOUT,
+	OPT_POLL,
 	OPT_APPEND,
 	OPT_ALLOW_REMOTE,
 	OPT_DAEMON,
@@ -65,6 +66,8 @@ static const struct {
 	{ "max-fids", OPT_MAX_FIDS, "N", "fids of one connection [1048576]" },
 	{ "timeout", OPT_TIMEOUT, "SECONDS",
 	  "for half a message, for unread replies [60]" },
+	{ "poll-us", OPT_POLL, "US",
+	  "poll so long for the next request before sleeping [50]" },
 	{ "append", OPT_APPEND, "auto|strict|positional",
 	  "what O_APPEND means [auto]" },
 	{ "allow-remote", OPT_ALLOW_REMOTE, NULL,
@@ -360,6 +363,8 @@ parse_limit(struct config *c, int id, const char *arg)
 				      &c->max_fids);
 	case OPT_TIMEOUT:
 		return parse_unsigned("timeout", arg, 1, 86400, &c->timeout_s);
+	case OPT_POLL:
+		return parse_unsigned("poll-us", arg, 0, 1000, &c->poll_us);
 	default:
 		r = parse_number("msize", arg, 4096, 16u << 20, &v);
 		if (r == 0)
@@ -473,6 +478,7 @@ config_parse(struct config *ret, int argc, char **argv)
 		.max_msize = CONFIG_DEFAULT_MSIZE,
 		.max_conns = CONFIG_DEFAULT_CONNS,
 		.max_fids = CONFIG_DEFAULT_FIDS,
+		.poll_us = CONFIG_DEFAULT_POLL_US,
 		.timeout_s = CONFIG_DEFAULT_TIMEOUT_S,
 		.log_level = LOG_INFO,
 	};

@@ -29,6 +29,7 @@ struct config {
 	unsigned max_workers;
 	uint32_t max_msize;
 	unsigned max_conns, max_fids;
+	unsigned poll_us; /* polled for the next request before sleeping */
 	unsigned timeout_s; /* for half frames and unread replies */
 	enum append_policy append;
 	bool allow_remote;
@@ -42,6 +43,7 @@ struct config {
 #define CONFIG_DEFAULT_MSIZE (1u << 20)
 #define CONFIG_DEFAULT_CONNS 1024
 #define CONFIG_DEFAULT_FIDS (1u << 20)
+#define CONFIG_DEFAULT_POLL_US 50
 #define CONFIG_DEFAULT_TIMEOUT_S 60
 
 /*

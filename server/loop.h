@@ -37,6 +37,9 @@ struct loop {
 	/* loop thread */
 	ev_async wake;
 	ev_timer tick;
+	ev_idle spin; /* active: poll instead of sleeping */
+	uint64_t spin_until_ns, answered_ns;
+	bool is_spin_useful;
 	LIST_HEAD(, conn) conns;
 	LIST_HEAD(, conn) dirty; /* with replies to be sent after the batch */
 	struct buffer_cache buffers;
@@ -73,6 +76,12 @@ void loop_complete(struct loop *l, struct request *req);
 
 /* Loop thread: send what the batch has answered. */
 void loop_flush(struct loop *l);
+/*
+ * Around the handling of what one recv brought (@nr_frames): decide whether
+ * to poll for a moment instead of sleeping.
+ */
+void loop_spin_begin(struct loop *l);
+void loop_spin_end(struct loop *l, uint64_t nr_frames);
 /* CLOCK_MONOTONIC. */
 uint64_t loop_clock_ns(void);
 
