@@ -1,1 +1,2 @@
+include tests/unit/layers.mk
 include tests/unit/protocol.mk

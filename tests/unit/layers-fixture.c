@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The fixture; see layers-fixture.h. */
+#include "layers-fixture.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+const struct call fixture_call = { .gid = UINT32_MAX };
+
+static unsigned
+count_fds(void)
+{
+	DIR *d = opendir("/proc/self/fd");
+	unsigned nr = 0;
+
+	while (d && readdir(d))
+		nr++;
+	if (d)
+		(void)closedir(d);
+	return nr;
+}
+
+void
+fixture_sh(struct fixture *f, const char *cmd)
+{
+	assert_true(fixture_holds(f, cmd));
+}
+
+bool
+fixture_holds(struct fixture *f, const char *cmd)
+{
+	char line[2048];
+
+	(void)snprintf(line, sizeof(line), "cd %s && { %s; }", f->root, cmd);
+	return system(line) == 0;
+}
+
+int
+fixture_setup(void **state)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+
+	assert_non_null(f);
+	(void)umask(0);
+	strcpy(f->root, "/tmp/veneer-unit.XXXXXX");
+	assert_non_null(mkdtemp(f->root));
+	f->nr_fds = count_fds();
+	fixture_sh(f, "umask 022; mkdir lower1 lower2 upper work");
+	*state = f;
+	return 0;
+}
+
+static void
+close_tree(struct fixture *f)
+{
+	node_unref(f->top);
+	tree_close(f->tree);
+	f->top = NULL;
+	f->tree = NULL;
+}
+
+int
+fixture_teardown(void **state)
+{
+	struct fixture *f = *state;
+	char line[128];
+
+	close_tree(f);
+	assert_int_equal(f->nr_fds, count_fds());
+	(void)snprintf(line, sizeof(line), "rm -rf %s", f->root);
+	assert_int_equal(0, system(line));
+	free(f);
+	return 0;
+}
+
+static void
+set(struct tree_config *c, const char *key, const struct fixture *f,
+    const char *name)
+{
+	char path[96], *why;
+
+	(void)snprintf(path, sizeof(path), "%s/%s", f->root, name);
+	assert_int_equal(0, tree_config_set(c, key, path, &why));
+}
+
+void
+fixture_open(struct fixture *f, bool with_upper)
+{
+	struct tree_config *c = tree_config_new();
+	char *why;
+	int r;
+
+	set(c, "lower", f, "lower1");
+	set(c, "lower", f, "lower2");
+	if (with_upper) {
+		set(c, "upper", f, "upper");
+		set(c, "work", f, "work");
+	}
+	r = tree_open(c, NULL, NULL, &f->tree, &why);
+	if (r < 0)
+		fail_msg("tree_open: %s", why);
+	tree_config_free(c);
+	f->top = tree_root(f->tree);
+}
+
+void
+fixture_restart(struct fixture *f)
+{
+	close_tree(f);
+	fixture_open(f, true);
+}
+
+struct name
+fixture_name(const char *s)
+{
+	return (struct name){ s, strlen(s) };
+}
+
+static struct node *
+walk_dir(struct fixture *f, const char *path, struct name *ret_last)
+{
+	const char *slash = strrchr(path, '/');
+	char dir[256];
+	int r;
+
+	*ret_last = fixture_name(slash ? slash + 1 : path);
+	if (!slash)
+		return node_ref(f->top);
+	(void)snprintf(dir, sizeof(dir), "%.*s", (int)(slash - path), path);
+	return fixture_walk(f, dir, &r);
+}
+
+struct node *
+fixture_walk(struct fixture *f, const char *path, int *ret_err)
+{
+	struct ident idents[16];
+	struct name names[16];
+	struct node *n = NULL;
+	unsigned nr = 0, got;
+	const char *s;
+	size_t len;
+
+	for (s = path; *s; s += len + (s[len] == '/')) {
+		len = strcspn(s, "/");
+		names[nr++] = (struct name){ s, len };
+	}
+	*ret_err =
+		tree_walk(f->top, &fixture_call, names, nr, idents, &got, &n);
+	return *ret_err < 0 ? NULL : n;
+}
+
+struct names {
+	char *list[512];
+	unsigned nr;
+};
+
+static bool
+collect(void *ctx, const struct dirent_info *e)
+{
+	struct names *n = ctx;
+
+	n->list[n->nr++] = strndup(e->name.ptr, e->name.len);
+	return n->nr < 512;
+}
+
+static int
+by_name(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+const char *
+fixture_list(struct fixture *f, const char *path)
+{
+	static char text[8192];
+	struct names names = { .nr = 0 };
+	struct ident ident;
+	struct handle *h;
+	struct node *n;
+	unsigned i;
+	int r;
+
+	text[0] = '\0';
+	n = fixture_walk(f, path, &r);
+	if (r == 0)
+		r = tree_open_node(n, &fixture_call, O_RDONLY, &h, &ident);
+	if (r == 0) {
+		r = tree_readdir(h, &fixture_call, 0, collect, &names);
+		handle_unref(h);
+	}
+	node_unref(n);
+	if (r < 0) {
+		(void)snprintf(text, sizeof(text), "errno %d", -r);
+		return text;
+	}
+	qsort(names.list, names.nr, sizeof(char *), by_name);
+	for (i = 0; i < names.nr; i++) {
+		if (strcmp(names.list[i], ".") && strcmp(names.list[i], "..")) {
+			strcat(text, *text ? " " : "");
+			strcat(text, names.list[i]);
+		}
+		free(names.list[i]);
+	}
+	return text;
+}
+
+const char *
+fixture_read(struct fixture *f, const char *path)
+{
+	static char text[4097];
+	struct iovec iov = { text, 4096 };
+	struct handle *h = NULL;
+	struct node *n;
+	ssize_t got;
+	int r;
+
+	n = fixture_walk(f, path, &r);
+	if (r == 0)
+		r = tree_open_node(n, &fixture_call, O_RDONLY, &h, NULL);
+	got = r < 0 ? r : tree_read(h, &fixture_call, &iov, 1, 0);
+	if (got < 0)
+		(void)snprintf(text, sizeof(text), "errno %d", (int)-got);
+	else
+		text[got] = '\0';
+	handle_unref(h);
+	node_unref(n);
+	return text;
+}
+
+int
+fixture_write(struct fixture *f, const char *path, const char *text)
+{
+	struct iovec iov = { (char *)text, strlen(text) };
+	struct handle *h = NULL;
+	struct node *n;
+	ssize_t put;
+	int r;
+
+	n = fixture_walk(f, path, &r);
+	if (r == 0)
+		r = tree_open_node(n, &fixture_call, O_RDWR, &h, NULL);
+	put = r < 0 ? r : tree_write(h, &fixture_call, &iov, 1, 0);
+	handle_unref(h);
+	node_unref(n);
+	return put < 0 ? (int)put : 0;
+}
+
+static int
+do_setattr(struct fixture *f, const char *path, struct attr_set set)
+{
+	struct node *n;
+	int r;
+
+	n = fixture_walk(f, path, &r);
+	if (r == 0)
+		r = tree_setattr(n, NULL, &fixture_call, &set);
+	node_unref(n);
+	return r;
+}
+
+static int
+do_link(struct fixture *f, const char *a, struct node *dir, struct name to)
+{
+	struct node *n;
+	int r;
+
+	n = fixture_walk(f, a, &r);
+	if (r == 0)
+		r = tree_link(n, &fixture_call, dir, to);
+	node_unref(n);
+	return r;
+}
+
+static int
+do_create(struct node *dir, struct name name)
+{
+	struct handle *h;
+	struct ident id;
+	struct node *n;
+	int r;
+
+	r = tree_create(dir, &fixture_call, name, O_RDWR | O_EXCL, 0644, &n, &h,
+			&id);
+	if (r == 0) {
+		handle_unref(h);
+		node_unref(n);
+	}
+	return r;
+}
+
+int
+fixture_do(struct fixture *f, const char *op, const char *a, const char *b)
+{
+	const struct call *c = &fixture_call;
+	struct name na = { 0 }, nb = { 0 };
+	struct node *da, *db = NULL;
+	struct ident id;
+	int r = -ENOENT;
+
+	if (strcmp(op, "chmod") == 0)
+		return do_setattr(f, a,
+				  (struct attr_set){
+					  .mask = ATTR_SET_MODE,
+					  .mode = (mode_t)strtol(b, NULL, 8) });
+	if (strcmp(op, "truncate") == 0)
+		return do_setattr(
+			f, a,
+			(struct attr_set){ .mask = ATTR_SET_SIZE,
+					   .size = strtoull(b, NULL, 10) });
+	da = walk_dir(f, a, &na);
+	if (b)
+		db = walk_dir(f, b, &nb);
+	if (da && strcmp(op, "unlink") == 0)
+		r = tree_unlink(da, c, na, false);
+	else if (da && strcmp(op, "rmdir") == 0)
+		r = tree_unlink(da, c, na, true);
+	else if (da && strcmp(op, "mkdir") == 0)
+		r = tree_mkdir(da, c, na, 0755, &id);
+	else if (da && strcmp(op, "create") == 0)
+		r = do_create(da, na);
+	else if (da && db && strcmp(op, "rename") == 0)
+		r = tree_rename(da, na, db, nb, c);
+	else if (db && strcmp(op, "link") == 0)
+		r = do_link(f, a, db, nb);
+	else if (da && strcmp(op, "symlink") == 0)
+		r = tree_symlink(da, c, na, fixture_name(b), &id);
+	node_unref(da);
+	node_unref(db);
+	return r;
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A tree over fresh layers for the tests of layers/: a temporary directory
+ * with lower1 (above), lower2, upper and work.
+ */
+#ifndef VENEER_TESTS_LAYERS_FIXTURE_H
+#define VENEER_TESTS_LAYERS_FIXTURE_H
+
+#include <unistd.h>
+
+#include "unit.h"
+
+#include "tree.h"
+
+struct fixture {
+	char root[64];
+	struct tree *tree;
+	struct node *top; /* the tree's root */
+	unsigned nr_fds; /* open before the tree was */
+};
+
+extern const struct call fixture_call; /* as root, blocking */
+
+/* cmocka set-up and tear-down: *state is a struct fixture with no tree yet. */
+int fixture_setup(void **state);
+/* Closes the tree, removes the layers, checks that no descriptor leaked. */
+int fixture_teardown(void **state);
+/* Open the tree; with_upper false: read-only. Fails the test on error. */
+void fixture_open(struct fixture *f, bool with_upper);
+/* Close and open again: a restart. */
+void fixture_restart(struct fixture *f);
+
+/* Run a shell command in the temporary directory. */
+void fixture_sh(struct fixture *f, const char *cmd);
+/* Does a shell condition hold there? */
+bool fixture_holds(struct fixture *f, const char *cmd);
+
+struct name fixture_name(const char *s);
+/* Walk "a/b/c" from the root; NULL and *ret_err on failure. */
+struct node *fixture_walk(struct fixture *f, const char *path, int *ret_err);
+/* The names in the directory @path, sorted, with spaces between. */
+const char *fixture_list(struct fixture *f, const char *path);
+/* The whole content of @path (under 4 KiB), or "errno N". */
+const char *fixture_read(struct fixture *f, const char *path);
+/* Write @text at offset 0. Returns 0 or errno. */
+int fixture_write(struct fixture *f, const char *path, const char *text);
+/* Do "OP ARG [ARG]" by one of: unlink rmdir mkdir create rename link chmod
+ * truncate symlink; returns 0 or a negative errno. */
+int fixture_do(struct fixture *f, const char *op, const char *a, const char *b);
+
+/* Tests that need kernel privileges (trusted xattrs, mounts). */
+#define SKIP_UNLESS_ROOT()                                      \
+	do {                                                    \
+		if (geteuid() != 0) {                           \
+			print_message("needs root: skipped\n"); \
+			skip();                                 \
+		}                                               \
+	} while (0)
+
+#endif

@@ -1,0 +1,40 @@
+# Unit tests of layers/; they link nothing else of the product.
+if HAVE_CMOCKA
+LAYERS_TEST_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/common \
+	-I$(top_srcdir)/layers -I$(top_srcdir)/tests/unit
+LAYERS_TEST_LDADD = liblayersfixture.a liblayers.a $(CMOCKA_LIBS)
+check_LIBRARIES += liblayersfixture.a
+liblayersfixture_a_CPPFLAGS = $(LAYERS_TEST_CPPFLAGS)
+liblayersfixture_a_SOURCES = \
+	%D%/layers-fixture.c \
+	%D%/layers-fixture.h
+
+layers_unit_tests = \
+	%D%/test-layers-failure \
+	%D%/test-layers-golden \
+	%D%/test-layers-identity \
+	%D%/test-layers-merge \
+	%D%/test-layers-open-files
+check_PROGRAMS += $(layers_unit_tests)
+TESTS += $(layers_unit_tests)
+
+%C%_test_layers_failure_SOURCES = %D%/test-layers-failure.c
+%C%_test_layers_failure_CPPFLAGS = $(LAYERS_TEST_CPPFLAGS)
+%C%_test_layers_failure_LDADD = $(LAYERS_TEST_LDADD)
+
+%C%_test_layers_golden_SOURCES = %D%/test-layers-golden.c
+%C%_test_layers_golden_CPPFLAGS = $(LAYERS_TEST_CPPFLAGS)
+%C%_test_layers_golden_LDADD = $(LAYERS_TEST_LDADD)
+
+%C%_test_layers_identity_SOURCES = %D%/test-layers-identity.c
+%C%_test_layers_identity_CPPFLAGS = $(LAYERS_TEST_CPPFLAGS)
+%C%_test_layers_identity_LDADD = $(LAYERS_TEST_LDADD)
+
+%C%_test_layers_merge_SOURCES = %D%/test-layers-merge.c
+%C%_test_layers_merge_CPPFLAGS = $(LAYERS_TEST_CPPFLAGS)
+%C%_test_layers_merge_LDADD = $(LAYERS_TEST_LDADD)
+
+%C%_test_layers_open_files_SOURCES = %D%/test-layers-open-files.c
+%C%_test_layers_open_files_CPPFLAGS = $(LAYERS_TEST_CPPFLAGS)
+%C%_test_layers_open_files_LDADD = $(LAYERS_TEST_LDADD)
+endif

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What is in the upper after each operation: the golden results of
+ * overlay.md 5.1 (seen on Linux 6.18), and that the lowers stay as they are.
+ */
+#include "layers-fixture.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#define MAX_OPS 6
+
+static const struct {
+	const char *name, *lower;
+	struct {
+		const char *op, *a, *b;
+		int r;
+	} ops[MAX_OPS];
+	const char *holds; /* afterwards, in the temporary directory */
+} cases[] = {
+	{ "write to a lower file copies it and its directory up",
+	  "mkdir lower2/d; echo x >lower2/d/f",
+	  { { "truncate", "d/f", "1", 0 } },
+	  "test \"$(cat upper/d/f)\" = x" },
+	{ "chmod copies a directory up, not what is in it",
+	  "mkdir -p lower2/d/sub; touch lower2/d/sub/f",
+	  { { "chmod", "d/sub", "700", 0 } },
+	  "test -z \"$(ls upper/d/sub)\" && test $(stat -c %a upper/d/sub) = "
+	  "700" },
+	{ "unlink leaves a whiteout of mode 0",
+	  "touch lower2/f",
+	  { { "unlink", "f", NULL, 0 } },
+	  "test \"$(stat -c %F:%t:%T:%a upper/f)\" = 'character special "
+	  "file:0:0:0'" },
+	{ "a new file replaces the whiteout",
+	  "touch lower2/f",
+	  { { "unlink", "f", NULL, 0 }, { "create", "f", NULL, 0 } },
+	  "test -f upper/f && test ! -s upper/f" },
+	{ "removing a pure file leaves nothing",
+	  "touch lower2/other",
+	  { { "create", "f", NULL, 0 }, { "unlink", "f", NULL, 0 } },
+	  "test -z \"$(ls -A upper)\"" },
+	{ "a directory over a whiteout is empty",
+	  "mkdir lower2/d; touch lower2/d/f",
+	  { { "unlink", "d/f", NULL, 0 },
+	    { "rmdir", "d", NULL, 0 },
+	    { "mkdir", "d", NULL, 0 } },
+	  "test -d upper/d && test -z \"$(ls -A upper/d)\"" },
+	{ "rmdir of a merged directory with whiteouts in it",
+	  "mkdir lower1/d lower2/d; touch lower1/d/a lower2/d/b",
+	  { { "rmdir", "d", NULL, -ENOTEMPTY },
+	    { "unlink", "d/a", NULL, 0 },
+	    { "unlink", "d/b", NULL, 0 },
+	    { "rmdir", "d", NULL, 0 } },
+	  "test -c upper/d" },
+	{ "rename of a lower file leaves a whiteout",
+	  "echo x >lower2/f",
+	  { { "rename", "f", "n", 0 } },
+	  "test -c upper/f && test \"$(cat upper/n)\" = x" },
+	{ "rename over a whiteout moves it to the old name",
+	  "touch lower2/a; echo b >lower2/b",
+	  { { "unlink", "a", NULL, 0 }, { "rename", "b", "a", 0 } },
+	  "test -c upper/b && test \"$(cat upper/a)\" = b" },
+	{ "rename there and back leaves no whiteout",
+	  "echo t >lower2/t",
+	  { { "create", "a", NULL, 0 },
+	    { "rename", "t", "a", 0 },
+	    { "rename", "a", "t", 0 } },
+	  "test -f upper/t && test ! -e upper/a" },
+	{ "a merged directory is not renamed",
+	  "mkdir lower2/d",
+	  { { "rename", "d", "e", -EXDEV } },
+	  "test -z \"$(ls -A upper)\"" },
+	{ "a pure directory is",
+	  "touch lower2/f",
+	  { { "mkdir", "d", NULL, 0 },
+	    { "create", "d/x", NULL, 0 },
+	    { "rename", "d", "e", 0 } },
+	  "test -f upper/e/x && test ! -e upper/d" },
+	{ "a pure directory onto a whiteout",
+	  "touch lower2/f",
+	  { { "unlink", "f", NULL, 0 },
+	    { "mkdir", "d", NULL, 0 },
+	    { "rename", "d", "f", 0 } },
+	  "test -d upper/f && test ! -e upper/d" },
+	{ "a hard link of a lower file",
+	  "echo x >lower2/f",
+	  { { "link", "f", "g", 0 }, { "truncate", "g", "0", 0 } },
+	  "test upper/f -ef upper/g && test ! -s upper/f" },
+	{ "refused changes copy nothing up",
+	  "mkdir lower2/d; touch lower2/d/f",
+	  { { "create", "d/f", NULL, -EEXIST },
+	    { "mkdir", "d/f", NULL, -EEXIST },
+	    { "unlink", "d/none", NULL, -ENOENT },
+	    { "rmdir", "d/f", NULL, -ENOTDIR },
+	    { "unlink", "d", NULL, -EISDIR },
+	    { "rename", "d/none", "x", -ENOENT } },
+	  "test -z \"$(ls -A upper)\"" },
+};
+
+static void
+golden(void **state)
+{
+	struct fixture *f = *state;
+	size_t i, j;
+	int r;
+
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		print_message("%s\n", cases[i].name);
+		fixture_sh(f, "rm -rf lower1 lower2 upper work; "
+			      "mkdir lower1 lower2 upper work");
+		fixture_sh(f, cases[i].lower);
+		fixture_sh(f, "ls -lR --time-style=full-iso lower? >before");
+		fixture_open(f, true);
+		for (j = 0; j < MAX_OPS && cases[i].ops[j].op; j++) {
+			r = fixture_do(f, cases[i].ops[j].op, cases[i].ops[j].a,
+				       cases[i].ops[j].b);
+			assert_int_equal(cases[i].ops[j].r, r);
+		}
+		node_unref(f->top);
+		tree_close(f->tree);
+		f->top = NULL;
+		f->tree = NULL;
+		assert_true(fixture_holds(f, cases[i].holds));
+		assert_true(fixture_holds(
+			f,
+			"ls -lR --time-style=full-iso lower? | cmp - before"));
+		/* Nothing is left in the staging area. */
+		assert_true(fixture_holds(f, "test -z \"$(ls -A work/work)\""));
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(golden, fixture_setup,
+						fixture_teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
