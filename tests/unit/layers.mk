@@ -13,8 +13,11 @@ layers_unit_tests = \
 	%D%/test-layers-failure \
 	%D%/test-layers-golden \
 	%D%/test-layers-identity \
+	%D%/test-layers-lock \
 	%D%/test-layers-merge \
-	%D%/test-layers-open-files
+	%D%/test-layers-open-files \
+	%D%/test-layers-startup \
+	%D%/test-layers-threads
 check_PROGRAMS += $(layers_unit_tests)
 TESTS += $(layers_unit_tests)
 
@@ -30,6 +33,10 @@ TESTS += $(layers_unit_tests)
 %C%_test_layers_identity_CPPFLAGS = $(LAYERS_TEST_CPPFLAGS)
 %C%_test_layers_identity_LDADD = $(LAYERS_TEST_LDADD)
 
+%C%_test_layers_lock_SOURCES = %D%/test-layers-lock.c
+%C%_test_layers_lock_CPPFLAGS = $(LAYERS_TEST_CPPFLAGS)
+%C%_test_layers_lock_LDADD = $(LAYERS_TEST_LDADD)
+
 %C%_test_layers_merge_SOURCES = %D%/test-layers-merge.c
 %C%_test_layers_merge_CPPFLAGS = $(LAYERS_TEST_CPPFLAGS)
 %C%_test_layers_merge_LDADD = $(LAYERS_TEST_LDADD)
@@ -37,4 +44,12 @@ TESTS += $(layers_unit_tests)
 %C%_test_layers_open_files_SOURCES = %D%/test-layers-open-files.c
 %C%_test_layers_open_files_CPPFLAGS = $(LAYERS_TEST_CPPFLAGS)
 %C%_test_layers_open_files_LDADD = $(LAYERS_TEST_LDADD)
+
+%C%_test_layers_startup_SOURCES = %D%/test-layers-startup.c
+%C%_test_layers_startup_CPPFLAGS = $(LAYERS_TEST_CPPFLAGS)
+%C%_test_layers_startup_LDADD = $(LAYERS_TEST_LDADD)
+
+%C%_test_layers_threads_SOURCES = %D%/test-layers-threads.c
+%C%_test_layers_threads_CPPFLAGS = $(LAYERS_TEST_CPPFLAGS)
+%C%_test_layers_threads_LDADD = $(LAYERS_TEST_LDADD)
 endif

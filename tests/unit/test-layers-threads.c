@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Many threads at one tree: creates, renames across directories, unlinks,
+ * copy-ups of the same files, listings, reads. For TSan; and nobody may see
+ * an error that this mixture does not explain.
+ */
+#include "layers-fixture.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define NR_THREADS 8
+#define ROUNDS 150
+
+struct worker {
+	struct fixture *f;
+	pthread_t thread;
+	unsigned seed;
+	int bad; /* an errno that should not have been */
+};
+
+static unsigned
+dice(struct worker *w, unsigned sides)
+{
+	w->seed = w->seed * 1103515245u + 12345u;
+	return (w->seed >> 16) % sides;
+}
+
+static struct name
+pick(struct worker *w, char buf[16])
+{
+	(void)snprintf(buf, 16, "f%u", dice(w, 6));
+	return fixture_name(buf);
+}
+
+static bool
+ignore_entry(void *ctx, const struct dirent_info *e)
+{
+	(void)ctx;
+	return e->name.len > 0;
+}
+
+static int
+use_file(struct worker *w, struct node *dir, struct name name)
+{
+	const struct call c = { .gid = UINT32_MAX, .nowait = dice(w, 2) };
+	char text[8] = "text";
+	struct iovec iov = { text, 4 };
+	struct handle *h = NULL;
+	struct ident id;
+	struct attr attr;
+	struct node *n = NULL;
+	unsigned nr;
+	int r;
+
+	r = tree_walk(dir, &c, &name, 1, &id, &nr, &n);
+	if (r == 0)
+		r = tree_open_node(n, &c, (int)dice(w, 3), &h, &id);
+	if (r == 0)
+		(void)tree_write(h, &c, &iov, 1, 0);
+	if (r == 0)
+		(void)tree_read(h, &c, &iov, 1, 0);
+	if (r == 0)
+		r = tree_getattr(n, dice(w, 2) ? h : NULL, &c, &attr);
+	handle_unref(h);
+	node_unref(n);
+	return r;
+}
+
+static int
+list(struct node *dir)
+{
+	struct handle *h;
+	int r;
+
+	r = tree_open_node(dir, &fixture_call, 0, &h, NULL);
+	if (r < 0)
+		return r;
+	r = tree_readdir(h, &fixture_call, 0, ignore_entry, NULL);
+	handle_unref(h);
+	return r;
+}
+
+static int
+one(struct worker *w, struct node *a, struct node *b)
+{
+	const struct call c = { .gid = UINT32_MAX, .nowait = dice(w, 2) };
+	char bx[16], by[16];
+	struct name x = pick(w, bx), y = pick(w, by);
+	struct handle *h;
+	struct node *n;
+	struct ident id;
+	int r;
+
+	switch (dice(w, 7)) {
+	case 0:
+		r = tree_create(a, &c, x, 2, 0644, &n, &h, &id);
+		if (r == 0) {
+			handle_unref(h);
+			node_unref(n);
+		}
+		return r;
+	case 1:
+		return tree_unlink(a, &c, x, false);
+	case 2:
+		return tree_rename(a, x, b, y, &c);
+	case 3:
+		return list(a);
+	case 4:
+		return tree_mkdir(a, &c, fixture_name("sub"), 0755, &id);
+	case 5:
+		return tree_unlink(a, &c, fixture_name("sub"), true);
+	default:
+		return use_file(w, a, x);
+	}
+}
+
+static void *
+work(void *arg)
+{
+	struct worker *w = arg;
+	struct node *a, *b;
+	int i, r, ra, rb;
+
+	for (i = 0; i < ROUNDS; i++) {
+		a = fixture_walk(w->f, dice(w, 2) ? "d" : "e", &ra);
+		b = fixture_walk(w->f, dice(w, 2) ? "d" : "e", &rb);
+		if (ra < 0 || rb < 0) {
+			w->bad = ra < 0 ? ra : rb;
+		} else {
+			r = one(w, a, b);
+			if (r < 0 && r != -ENOENT && r != -EEXIST &&
+			    r != -EAGAIN && r != -ESTALE && r != -EISDIR)
+				w->bad = r;
+		}
+		node_unref(a);
+		node_unref(b);
+	}
+	return NULL;
+}
+
+static void
+threads(void **state)
+{
+	struct worker w[NR_THREADS];
+	struct fixture *f = *state;
+	int i;
+
+	fixture_sh(f, "mkdir lower1/d lower2/d lower2/e; for i in 0 1 2 3 4 5; "
+		      "do echo $i >lower2/d/f$i; echo $i >lower2/e/f$i; done");
+	fixture_open(f, true);
+	for (i = 0; i < NR_THREADS; i++) {
+		w[i] = (struct worker){ .f = f, .seed = (unsigned)i + 1 };
+		assert_int_equal(
+			0, pthread_create(&w[i].thread, NULL, work, &w[i]));
+	}
+	for (i = 0; i < NR_THREADS; i++)
+		assert_int_equal(0, pthread_join(w[i].thread, NULL));
+	for (i = 0; i < NR_THREADS; i++)
+		assert_int_equal(0, w[i].bad);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(threads, fixture_setup,
+						fixture_teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
