@@ -13,6 +13,7 @@
 #include "attr.h"
 #include "limits.h"
 
+#define P9_SIZE_SIZE 4u /* the size field, enough to know a frame by */
 #define P9_HEADER_SIZE 7u /* size[4] type[1] tag[2] */
 #define P9_NOTAG UINT16_MAX
 #define P9_NOFID UINT32_MAX

@@ -353,7 +353,7 @@ session_receive(struct session *s, struct msg *msg)
 static ssize_t
 frame_len(const struct session *s, const uint8_t *head)
 {
-	struct wire_in w = { .p = head, .end = head + P9_HEADER_SIZE };
+	struct wire_in w = { .p = head, .end = head + P9_SIZE_SIZE };
 	uint32_t len = wire_get_u32(&w);
 
 	if (len < P9_HEADER_SIZE || len > frame_max(s))
@@ -420,7 +420,7 @@ session_free(struct session *s)
 
 const struct protocol protocol_9p = {
 	.name = "9p",
-	.min_frame = P9_HEADER_SIZE,
+	.min_frame = P9_SIZE_SIZE,
 	.min_reply = P9_RLERROR_SIZE,
 	.frame_len = frame_len,
 	.head_len = message_head_len,

@@ -2,6 +2,8 @@
 check_LIBRARIES += libp9client.a
 libp9client_a_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/client
 libp9client_a_SOURCES = \
+	%D%/harness.c \
+	%D%/harness.h \
 	%D%/p9-calls.c \
 	%D%/p9.c \
 	%D%/p9.h

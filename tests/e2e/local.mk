@@ -1,0 +1,46 @@
+# The real server, real clients. VENEER is the binary under test.
+AM_TESTS_ENVIRONMENT = VENEER='$(abs_top_builddir)/veneer$(EXEEXT)' \
+	VENEER_BUILD='$(abs_top_builddir)'; export VENEER VENEER_BUILD; \
+	$(SAN_TESTS_ENVIRONMENT)
+
+e2e_programs = \
+	%D%/test-connections \
+	%D%/test-fids \
+	%D%/test-hostile-frames \
+	%D%/test-kill-restart \
+	%D%/test-server
+e2e_scripts = \
+	%D%/test-cli.sh \
+	%D%/test-full-upper.sh \
+	%D%/test-listen.sh \
+	%D%/test-upper-in-use.sh
+check_PROGRAMS += $(e2e_programs) %D%/client
+dist_check_SCRIPTS += $(e2e_scripts)
+EXTRA_DIST += %D%/lib.sh
+TESTS += $(e2e_programs) $(e2e_scripts)
+E2E_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/client
+E2E_LDADD = libp9client.a
+
+%C%_client_SOURCES = %D%/client.c
+%C%_client_CPPFLAGS = $(E2E_CPPFLAGS)
+%C%_client_LDADD = $(E2E_LDADD)
+
+%C%_test_connections_SOURCES = %D%/test-connections.c
+%C%_test_connections_CPPFLAGS = $(E2E_CPPFLAGS)
+%C%_test_connections_LDADD = $(E2E_LDADD)
+
+%C%_test_fids_SOURCES = %D%/test-fids.c
+%C%_test_fids_CPPFLAGS = $(E2E_CPPFLAGS)
+%C%_test_fids_LDADD = $(E2E_LDADD)
+
+%C%_test_hostile_frames_SOURCES = %D%/test-hostile-frames.c
+%C%_test_hostile_frames_CPPFLAGS = $(E2E_CPPFLAGS)
+%C%_test_hostile_frames_LDADD = $(E2E_LDADD)
+
+%C%_test_kill_restart_SOURCES = %D%/test-kill-restart.c
+%C%_test_kill_restart_CPPFLAGS = $(E2E_CPPFLAGS)
+%C%_test_kill_restart_LDADD = $(E2E_LDADD)
+
+%C%_test_server_SOURCES = %D%/test-server.c
+%C%_test_server_CPPFLAGS = $(E2E_CPPFLAGS)
+%C%_test_server_LDADD = $(E2E_LDADD)

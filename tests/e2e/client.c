@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * For shell tests: client SOCKET append FILE TEXT | cat FILE | ls DIR, with
+ * SOCKET as p9_connect() takes it and ANAME from the environment.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "p9.h"
+
+static int
+append(struct p9 *c, const char *path, const char *text)
+{
+	struct p9_stat st;
+	char line[512];
+	int r;
+
+	(void)snprintf(line, sizeof(line), "%s\n", text);
+	r = p9_walk(c, 0, 1, path);
+	if (r == 0)
+		r = p9_lopen(c, 1, 1, NULL);
+	if (r == 0)
+		r = p9_getattr(c, 1, &st);
+	if (r == 0)
+		r = (int)p9_write(c, 1, st.size, line, (uint32_t)strlen(line));
+	return r;
+}
+
+static int
+cat(struct p9 *c, const char *path)
+{
+	static char buf[1 << 16];
+	uint64_t off = 0;
+	ssize_t n;
+	int r;
+
+	r = p9_walk(c, 0, 1, path);
+	if (r == 0)
+		r = p9_lopen(c, 1, 0, NULL);
+	if (r < 0)
+		return r;
+	while ((n = p9_read(c, 1, off, buf, sizeof(buf))) > 0) {
+		(void)fwrite(buf, 1, (size_t)n, stdout);
+		off += (uint64_t)n;
+	}
+	return (int)n;
+}
+
+static int
+list(struct p9 *c, const char *path)
+{
+	static struct p9_dirent e[256];
+	uint64_t off = 0;
+	int n, i;
+
+	n = p9_walk(c, 0, 1, path);
+	if (n == 0)
+		n = p9_lopen(c, 1, 0, NULL);
+	while (n >= 0 && (n = p9_readdir(c, 1, off, 8000, e, 256)) > 0)
+		for (i = 0; i < n; off = e[i++].off)
+			if (strcmp(e[i].name, ".") && strcmp(e[i].name, ".."))
+				puts(e[i].name);
+	return n;
+}
+
+int
+main(int argc, char **argv)
+{
+	const char *aname = getenv("ANAME");
+	struct p9 c;
+	int r;
+
+	if (argc < 4)
+		return 2;
+	r = p9_open_session(&c, argv[1], aname ? aname : "", 0);
+	if (r == 0 && strcmp(argv[2], "append") == 0 && argc == 5)
+		r = append(&c, argv[3], argv[4]);
+	else if (r == 0 && strcmp(argv[2], "cat") == 0)
+		r = cat(&c, argv[3]);
+	else if (r == 0 && strcmp(argv[2], "ls") == 0)
+		r = list(&c, argv[3]);
+	if (r < 0)
+		fprintf(stderr, "%s %s: %s\n", argv[2], argv[3], strerror(-r));
+	p9_close(&c);
+	return r < 0 ? 1 : 0;
+}

@@ -1,0 +1,44 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# The command line: mistakes end with 2 and a message that says what would be
+# right; --help and the manual have the same options.
+. "$(dirname "$0")/lib.sh"
+mkdir lower
+
+# refused STATUS TEXT ARGS...: that exit status, that text in the message.
+refused() {
+	local want=$1 text=$2 status
+	shift 2
+	timeout 10 "$VENEER" "$@" >out 2>&1
+	status=$?
+	[ $status -eq "$want" ] || fail "veneer $*: status $status, not $want: $(cat out)"
+	grep -q -- "$text" out || fail "veneer $*: no \"$text\" in: $(cat out)"
+}
+refused 2 'usage'
+refused 2 'unknown command "serv"' serv
+refused 2 'nothing to serve' serve
+refused 2 'did you mean "--lower"' serve --lowr lower
+refused 2 'needs a value' serve --lower
+refused 2 'unexpected argument' serve --lower lower extra
+refused 2 'did you mean "lowerdir"' serve -o lowedir=x
+refused 2 'not supported' serve --lower lower -o metacopy=on
+refused 2 'number from' serve --lower lower --loops 0
+refused 2 'number from' serve --lower lower --msize 1k
+refused 2 'auto, strict' serve --lower lower --append maybe
+refused 2 'error, warning' serve --lower lower --log-level loud
+refused 2 'use unix:PATH' serve --lower lower --listen file:x
+refused 2 'not supported' serve --lower lower --listen vsock:1:2
+refused 2 'serves 9p only' serve --lower lower --listen nbd+unix:x
+refused 2 'the port' serve --lower lower --listen tcp:127.0.0.1:x
+refused 2 'allow-remote' serve --lower lower --listen tcp:0.0.0.0:0
+refused 2 'as \[::1\]' serve --lower lower --listen tcp:::1:0
+refused 2 'no such descriptor' serve --lower lower --listen fd:99
+refused 2 'give it a name' serve --tree lower=lower
+refused 2 'two trees called' serve --tree name=a,lower=lower --tree name=a,lower=lower
+refused 1 '/none' serve --lower /none
+[ "$("$VENEER" --version)" = "veneer 0.1.0" ] || fail "--version"
+
+"$VENEER" serve --help | grep -o -- ' --[a-z-]*' | sort -u >in-help
+sed -n 's/^\.It Fl.* \(-[a-z-]*\).*/ -\1/p; s/^\.It Fl \(-[a-z-]*\).*/ -\1/p' \
+	"$here/../../docs/veneer.8" | sed 's/^ --*/ --/' | sort -u >in-manual
+diff in-help in-manual || fail "--help and the manual differ"
