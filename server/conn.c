@@ -7,6 +7,7 @@
  * requests of its are on workers stays until the last of them is back.
  */
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "conn.h"
@@ -28,20 +29,48 @@ note_attach(struct conn *c, const struct request *req)
 	c->queue = e ? e->index : 0;
 }
 
+/* How often this thread has gone to sleep by itself. */
+static long
+nr_sleeps(void)
+{
+	struct rusage ru;
+
+	return getrusage(RUSAGE_THREAD, &ru) == 0 ? ru.ru_nvcsw : 0;
+}
+
+/* After a call that took long, how long calls are watched for sleeping. */
+#define SUSPECT_NS UINT64_C(1000000000)
+
+/*
+ * Run @req here without waiting, and look how long that took. A long call
+ * may only have been preempted: it makes the next ones be watched, and one
+ * of those that is long because it slept tells the tree that it is slow.
+ */
+static bool
+run_inline(struct loop *l, struct request *req)
+{
+	bool is_watched = l->stamp_ns < l->suspect_until_ns;
+	long before = is_watched ? nr_sleeps() : 0;
+	struct node *n = req->node;
+	bool is_done = run(l->server, req, true);
+	uint64_t now = loop_clock_ns(), ns = now - l->stamp_ns;
+
+	l->stamp_ns = now;
+	if (ns > TREE_SLOW_NS) {
+		if (is_watched && n && nr_sleeps() != before)
+			tree_note_duration(n, ns);
+		l->suspect_until_ns = now + SUSPECT_NS;
+	}
+	return is_done;
+}
+
 static void
 backend_submit(struct request *req)
 {
 	struct conn *c = req->owner;
 	struct loop *l = c->loop;
-	struct node *n = req->node;
-	uint64_t now;
-	bool is_done;
+	bool is_done = run_inline(l, req);
 
-	is_done = run(l->server, req, true);
-	now = loop_clock_ns();
-	if (now - l->stamp_ns > TREE_SLOW_NS && n)
-		tree_note_duration(n, now - l->stamp_ns);
-	l->stamp_ns = now;
 	if (!is_done) {
 		pool_submit(l->server->pool, req, c->queue);
 		return;

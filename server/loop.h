@@ -44,6 +44,7 @@ struct loop {
 	LIST_HEAD(, conn) dirty; /* with replies to be sent after the batch */
 	struct buffer_cache buffers;
 	uint64_t stamp_ns; /* the last look at the clock */
+	uint64_t suspect_until_ns; /* see run_inline() in conn.c */
 	bool is_stopping;
 	double stop_at; /* when stopping: no more patience */
 	struct log_rate rate;
