@@ -22,6 +22,12 @@ now_ns(void)
 	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }
 
+unsigned
+node_now_ms(void)
+{
+	return (unsigned)(now_ns() / 1000000);
+}
+
 bool
 layer_is_slow(const struct tree *t, unsigned layer)
 {

@@ -242,6 +242,24 @@ lookup_known(struct search *s, struct name name, struct found *ret)
 	return -ENOENT;
 }
 
+struct node *
+lookup_passing(struct node *dir, struct name name, struct ident *ret)
+{
+	struct node *n = node_find(dir, name);
+
+	if (n && n->body->dir &&
+	    node_now_ms() - atomic_load(&n->body->seen_ms) < NODE_SEEN_MS) {
+		*ret = (struct ident){
+			.path = n->body->path,
+			.type = n->body->type,
+			.version = atomic_load(&n->body->seen_version),
+		};
+		return n;
+	}
+	node_unref(n);
+	return NULL;
+}
+
 int
 lookup_name(struct node *dir, struct name name, const struct call *c,
 	    struct found *ret)

@@ -25,6 +25,13 @@ struct found {
 int lookup_name(struct node *dir, struct name name, const struct call *c,
 		struct found *ret);
 
+/*
+ * The directory @name below @dir (locked) if it is in memory and was looked
+ * at moments ago: a new reference, and what it was then. NULL: look it up.
+ */
+struct node *lookup_passing(struct node *dir, struct name name,
+			    struct ident *ret);
+
 static inline void
 cleanup_found(struct found *f)
 {

@@ -81,6 +81,8 @@ struct body {
 	ino_t real_ino;
 	atomic_uint generation; /* moves when the data moves to another file */
 	atomic_uint nr_writes; /* content changes seen by us */
+	/* Directories: when a walk last looked (ms), and what it saw. */
+	atomic_uint seen_ms, seen_version;
 	atomic_bool may_have_suid; /* writes must look at suid and sgid */
 	pthread_mutex_t lock;
 	/* under lock */
@@ -272,6 +274,14 @@ int node_lock_parent(struct node *n, const struct call *c, bool excl,
 
 /* The fd of @layer in @dir's stack (locked), or -1. */
 int dir_fd_of(const struct dir *d, unsigned layer);
+
+/*
+ * A walk that only passes through a directory looks at it again after so
+ * long: until then a lower edited behind our back may show its old entries.
+ */
+#define NODE_SEEN_MS 10
+/* CLOCK_MONOTONIC, coarse, in ms. */
+unsigned node_now_ms(void);
 
 /* Drop all idle directories and keep none from now on (tree_close). */
 void node_flush_idle(struct tree *t);

@@ -199,7 +199,7 @@ tree_ident(struct node *n, const struct call *c, struct ident *ret)
 /* One step of a walk, from a directory to an ordinary name. */
 static int
 walk_name(struct node *from, const struct call *c, struct name name,
-	  struct ident *ret_ident, struct node **ret)
+	  bool is_last, struct ident *ret_ident, struct node **ret)
 {
 	CLEANUP_UNLOCK_DIR struct node *locked = NULL;
 	struct found f;
@@ -211,12 +211,16 @@ walk_name(struct node *from, const struct call *c, struct name name,
 	locked = from;
 	if (from->body->dir->is_removed)
 		return -ENOENT;
+	if (!is_last && (*ret = lookup_passing(from, name, ret_ident)))
+		return 0;
 	r = lookup_name(from, name, c, &f);
 	if (r < 0)
 		return r;
 	if (!f.node)
 		return -ENOENT;
 	ino_ident(f.node->body, &f.stx, ret_ident);
+	atomic_store(&f.node->body->seen_version, ret_ident->version);
+	atomic_store(&f.node->body->seen_ms, node_now_ms());
 	*ret = f.node;
 	return 0;
 }
@@ -229,7 +233,7 @@ name_is(struct name name, const char *s)
 
 static int
 walk_step(struct node *from, const struct call *c, struct name name,
-	  struct ident *ret_ident, struct node **ret)
+	  bool is_last, struct ident *ret_ident, struct node **ret)
 {
 	struct node *to;
 	int r;
@@ -241,7 +245,7 @@ walk_step(struct node *from, const struct call *c, struct name name,
 	else if (name_is(name, "."))
 		to = node_ref(from);
 	else
-		return walk_name(from, c, name, ret_ident, ret);
+		return walk_name(from, c, name, is_last, ret_ident, ret);
 	r = tree_ident(to, c, ret_ident);
 	if (r < 0)
 		node_unref(to);
@@ -260,7 +264,8 @@ tree_walk(struct node *from, const struct call *c, const struct name *names,
 	int r;
 
 	for (i = 0; i < nr; i++) {
-		r = walk_step(n, c, names[i], &ret_idents[i], &next);
+		r = walk_step(n, c, names[i], i + 1 == nr, &ret_idents[i],
+			      &next);
 		if (r < 0) {
 			node_unref(n);
 			*ret_nr = r == -EAGAIN && c->nowait ? 0 : i;

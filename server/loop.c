@@ -60,11 +60,10 @@ loop_spin_begin(struct loop *l)
 }
 
 void
-loop_spin_end(struct loop *l, uint64_t nr_frames)
+loop_spin_end(struct loop *l)
 {
 	l->answered_ns = l->stamp_ns;
-	/* Many at once: the client keeps itself busy, a wake-up is cheap. */
-	if (!l->is_spin_useful || nr_frames > 2)
+	if (!l->is_spin_useful)
 		return;
 	l->spin_until_ns = l->stamp_ns + l->server->config->poll_us * 1000ull;
 	ev_idle_start(l->ev, &l->spin);

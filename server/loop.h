@@ -78,11 +78,11 @@ void loop_complete(struct loop *l, struct request *req);
 /* Loop thread: send what the batch has answered. */
 void loop_flush(struct loop *l);
 /*
- * Around the handling of what one recv brought (@nr_frames): decide whether
- * to poll for a moment instead of sleeping.
+ * Around the handling of what one recv brought: decide whether to poll for a
+ * moment instead of sleeping.
  */
 void loop_spin_begin(struct loop *l);
-void loop_spin_end(struct loop *l, uint64_t nr_frames);
+void loop_spin_end(struct loop *l);
 /* CLOCK_MONOTONIC. */
 uint64_t loop_clock_ns(void);
 

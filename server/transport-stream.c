@@ -306,17 +306,14 @@ on_readable(struct ev_loop *ev, ev_io *w, int revents)
 {
 	struct conn *c = w->data;
 	struct loop *l = c->loop;
-	uint64_t before;
 
 	(void)ev;
 	(void)revents;
 	l->stamp_ns = loop_clock_ns();
 	loop_spin_begin(l);
-	before = c->nr_frames;
 	go_on(c);
-	before = c->nr_frames - before;
 	loop_flush(l); /* may free @c */
-	loop_spin_end(l, before);
+	loop_spin_end(l);
 }
 
 /* Gather what is queued into @iov; returns how many. */
