@@ -1,0 +1,14 @@
+# Linux's own client in a guest; see rig.sh. VFS_OPS is compiled by the test,
+# static, since it has to run in the initramfs.
+guest_scripts = \
+	%D%/test-guest-vfs.sh
+dist_check_SCRIPTS += $(guest_scripts)
+EXTRA_DIST += \
+	%D%/prepare-layers.sh \
+	%D%/rig.sh \
+	%D%/vfs-ops-attrs.c \
+	%D%/vfs-ops-files.c \
+	%D%/vfs-ops-names.c \
+	%D%/vfs-ops.c \
+	%D%/vfs-ops.h
+TESTS += $(guest_scripts)
