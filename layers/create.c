@@ -455,13 +455,13 @@ tree_link(struct node *n, const struct call *c, struct node *dir,
 
 	if (!u)
 		return -EROFS;
-	if (n->body->dir)
-		return -EPERM;
 	if (n->body->tree != dir->body->tree)
 		return -EXDEV;
-	/* The name is checked before the source is copied up. */
+	/* do_linkat(): EEXIST comes first, and before the source's copy-up. */
 	r = change_begin(dir, name, c, check_absent, NULL, &ch);
 	change_end(&ch);
+	if (r == 0 && n->body->dir)
+		r = -EPERM;
 	if (r == 0)
 		r = copyup_node(n, c, false);
 	if (r == 0)

@@ -99,9 +99,6 @@ check_target_dir(struct rename *rn)
 	struct node *n = rn->new.f.node;
 	int r;
 
-	/* What lies above the source is not empty. */
-	if (is_above(n, rn->old.dir))
-		return -ENOTEMPTY;
 	r = lock_dir_excl(n, rn->c);
 	if (r < 0)
 		return r;
@@ -121,6 +118,9 @@ check(struct rename *rn)
 	d = o->body->dir;
 	if (d && is_above(o, rn->new.dir))
 		return -EINVAL;
+	/* do_renameat2(): what lies above the source is not empty. */
+	if (n && is_above(n, rn->old.dir))
+		return -ENOTEMPTY;
 	if (n && n->body == o->body)
 		return 1;
 	if (n && d && !n->body->dir)

@@ -57,6 +57,14 @@ is_for(const struct call *c, const char *name)
 	       strncmp(name, "system.posix_acl_", 17) == 0;
 }
 
+/* xattr_permission(): only files and directories have user.* xattrs. */
+static bool
+is_possible(const struct node *n, const char *name)
+{
+	return strncmp(name, "user.", 5) != 0 || n->body->dir ||
+	       S_ISREG(n->body->type);
+}
+
 static int
 list(const struct tree *t, const struct call *c, struct at at, void **ret,
      size_t *ret_size)
@@ -106,7 +114,7 @@ tree_getxattr(struct node *n, struct handle *h, const struct call *c,
 		return r;
 	if (name.len == 0)
 		return list(t, c, a.at, ret, ret_size);
-	if (!is_for(c, stored))
+	if (!is_for(c, stored) || !is_possible(n, stored))
 		return -ENODATA;
 	return read_whole(a.at, stored, ret, ret_size);
 }
@@ -142,7 +150,7 @@ tree_setxattr(struct node *n, struct handle *h, const struct call *c,
 	r = xattr_to_stored(t, name, stored);
 	if (r < 0)
 		return r;
-	if (!is_for(c, stored))
+	if (!is_for(c, stored) || !is_possible(n, stored))
 		return -EPERM;
 	if (!value) {
 		r = check_removable(n, c, stored);
