@@ -402,6 +402,18 @@ tree_create(struct node *dir, const struct call *c, struct name name, int flags,
 
 /* --- Hard links ----------------------------------------------------------- */
 
+/* do_linkat() and vfs_link(): EEXIST comes before EPERM, both before @arg,
+ * the object to be linked, or the directory is copied up. */
+static int
+check_link(const struct change *ch, const void *arg)
+{
+	const struct node *n = arg;
+
+	if (ch->f.node)
+		return -EEXIST;
+	return n->body->dir ? -EPERM : 0;
+}
+
 /* Hold the object to be linked: its own name may be anywhere. */
 static int
 open_link_source(struct node *n, const struct call *c, bool *ret_has_origin)
@@ -457,17 +469,14 @@ tree_link(struct node *n, const struct call *c, struct node *dir,
 		return -EROFS;
 	if (n->body->tree != dir->body->tree)
 		return -EXDEV;
-	/* do_linkat(): EEXIST comes first, and before the source's copy-up. */
-	r = change_begin(dir, name, c, check_absent, NULL, &ch);
+	r = change_begin(dir, name, c, check_link, n, &ch);
 	change_end(&ch);
-	if (r == 0 && n->body->dir)
-		r = -EPERM;
 	if (r == 0)
 		r = copyup_node(n, c, false);
 	if (r == 0)
 		r = fd = open_link_source(n, c, &has_origin);
 	if (r >= 0)
-		r = change_begin(dir, name, c, check_absent, NULL, &ch);
+		r = change_begin(dir, name, c, check_link, n, &ch);
 	if (r == 0 && has_origin)
 		r = copyup_mark_impure(dir);
 	if (r < 0)

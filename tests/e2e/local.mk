@@ -11,6 +11,7 @@ e2e_programs = \
 	%D%/test-server
 e2e_scripts = \
 	%D%/test-cli.sh \
+	%D%/test-diod-client.sh \
 	%D%/test-full-upper.sh \
 	%D%/test-listen.sh \
 	%D%/test-upper-in-use.sh

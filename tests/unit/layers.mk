@@ -10,6 +10,7 @@ liblayersfixture_a_SOURCES = \
 	%D%/layers-fixture.h
 
 layers_unit_tests = \
+	%D%/test-layers-acl \
 	%D%/test-layers-failure \
 	%D%/test-layers-golden \
 	%D%/test-layers-identity \
@@ -20,6 +21,10 @@ layers_unit_tests = \
 	%D%/test-layers-threads
 check_PROGRAMS += $(layers_unit_tests)
 TESTS += $(layers_unit_tests)
+
+%C%_test_layers_acl_SOURCES = %D%/test-layers-acl.c
+%C%_test_layers_acl_CPPFLAGS = $(LAYERS_TEST_CPPFLAGS)
+%C%_test_layers_acl_LDADD = $(LAYERS_TEST_LDADD)
 
 %C%_test_layers_failure_SOURCES = %D%/test-layers-failure.c
 %C%_test_layers_failure_CPPFLAGS = $(LAYERS_TEST_CPPFLAGS)
