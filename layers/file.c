@@ -360,9 +360,13 @@ file_drop_privs(struct node *n, const struct call *c)
 		r = real_statx(a.at, &stx);
 	if (r < 0)
 		return r;
-	/* setattr_should_drop_suidgid(): setgid without x is not one. */
+	/*
+	 * setattr_should_drop_sgid(): setgid goes too, but without group
+	 * execute only if the writer is not in the group. Who is in it is
+	 * not on the wire: the owner is taken to be.
+	 */
 	mode = stx.stx_mode & 07777 & ~(mode_t)S_ISUID;
-	if (mode & S_IXGRP)
+	if (mode & S_IXGRP || stx.stx_uid != c->uid)
 		mode &= ~(mode_t)S_ISGID;
 	if (mode != (stx.stx_mode & 07777))
 		r = real_chmod(node_upper(n), a.at, mode);

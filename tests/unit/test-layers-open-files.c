@@ -139,6 +139,11 @@ writes_drop_suid(void **state)
 	assert_int_equal(1, tree_write(h, &alice, &iov, 1, 0));
 	assert_int_equal(0, tree_getattr(n, h, &fixture_call, &attr));
 	assert_int_equal(0755, attr.mode & 07777);
+	/* Without group execute: dropped for all but the owner. */
+	assert_int_equal(0, fixture_do(f, "chmod", "f", "2644"));
+	assert_int_equal(1, tree_write(h, &alice, &iov, 1, 0));
+	assert_int_equal(0, tree_getattr(n, h, &fixture_call, &attr));
+	assert_int_equal(0644, attr.mode & 07777);
 	handle_unref(h);
 	node_unref(n);
 }
