@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * For shell tests: client SOCKET append FILE TEXT | cat FILE | ls DIR, with
- * SOCKET as p9_connect() takes it and ANAME from the environment.
+ * For shell tests: client SOCKET append FILE TEXT | cat FILE | ls DIR | rm FILE
+ * | rmdir DIR | mkdir DIR | ino FILE, with SOCKET as p9_connect() takes it and
+ * ANAME from the environment.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -64,6 +65,39 @@ list(struct p9 *c, const char *path)
 	return n;
 }
 
+/* Change the last name of @path in its directory. */
+static int
+change(struct p9 *c, const char *verb, const char *path)
+{
+	const char *slash = strrchr(path, '/'),
+		   *name = slash ? slash + 1 : path;
+	char dir[512] = "";
+	int r;
+
+	if (slash)
+		(void)snprintf(dir, sizeof(dir), "%.*s", (int)(slash - path),
+			       path);
+	r = p9_walk(c, 0, 1, dir);
+	if (r < 0)
+		return r;
+	if (strcmp(verb, "mkdir") == 0)
+		return p9_mkdir(c, 1, name, 0755, UINT32_MAX);
+	return p9_unlinkat(c, 1, name, strcmp(verb, "rmdir") == 0 ? 0x200 : 0);
+}
+
+static int
+ino(struct p9 *c, const char *path)
+{
+	struct p9_stat st;
+	int r = p9_walk(c, 0, 1, path);
+
+	if (r == 0)
+		r = p9_getattr(c, 1, &st);
+	if (r == 0)
+		printf("%llu\n", (unsigned long long)st.qid.path);
+	return r;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -80,6 +114,10 @@ main(int argc, char **argv)
 		r = cat(&c, argv[3]);
 	else if (r == 0 && strcmp(argv[2], "ls") == 0)
 		r = list(&c, argv[3]);
+	else if (r == 0 && strcmp(argv[2], "ino") == 0)
+		r = ino(&c, argv[3]);
+	else if (r == 0)
+		r = change(&c, argv[2], argv[3]);
 	if (r < 0)
 		fprintf(stderr, "%s %s: %s\n", argv[2], argv[3], strerror(-r));
 	p9_close(&c);

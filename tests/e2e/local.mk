@@ -14,6 +14,8 @@ e2e_scripts = \
 	%D%/test-diod-client.sh \
 	%D%/test-full-upper.sh \
 	%D%/test-listen.sh \
+	%D%/test-notify.sh \
+	%D%/test-rootless.sh \
 	%D%/test-upper-in-use.sh
 check_PROGRAMS += $(e2e_programs) %D%/client
 dist_check_SCRIPTS += $(e2e_scripts)
