@@ -15,6 +15,7 @@ e2e_scripts = \
 	%D%/test-full-upper.sh \
 	%D%/test-listen.sh \
 	%D%/test-notify.sh \
+	%D%/test-reflink.sh \
 	%D%/test-rootless.sh \
 	%D%/test-upper-in-use.sh
 check_PROGRAMS += $(e2e_programs) %D%/client
