@@ -1,2 +1,3 @@
 include tests/unit/layers.mk
 include tests/unit/protocol.mk
+include tests/unit/server.mk

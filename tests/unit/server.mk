@@ -1,0 +1,19 @@
+# Unit tests of server/.
+if HAVE_CMOCKA
+SERVER_TEST_CPPFLAGS = $(libserver_a_CPPFLAGS) -I$(top_srcdir)/tests/unit
+SERVER_TEST_LDADD = libserver.a libprotocol.a liblayers.a $(EV_LIBS) \
+	$(CMOCKA_LIBS)
+server_unit_tests = \
+	%D%/test-addr \
+	%D%/test-pool
+check_PROGRAMS += $(server_unit_tests)
+TESTS += $(server_unit_tests)
+
+%C%_test_addr_SOURCES = %D%/test-addr.c
+%C%_test_addr_CPPFLAGS = $(SERVER_TEST_CPPFLAGS)
+%C%_test_addr_LDADD = $(SERVER_TEST_LDADD)
+
+%C%_test_pool_SOURCES = %D%/test-pool.c
+%C%_test_pool_CPPFLAGS = $(SERVER_TEST_CPPFLAGS)
+%C%_test_pool_LDADD = $(SERVER_TEST_LDADD)
+endif

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The worker pool: everything submitted is done once; what has not begun can
+ * be taken back; one queue never holds more than half of the workers when
+ * there are others; stopping does what is left.
+ */
+#include "unit.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "pool.h"
+
+#define NR 200
+
+struct stage {
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	bool is_open; /* workers may go on */
+	unsigned nr_inside, max_inside, nr_done;
+};
+
+static void
+stage_init(struct stage *s)
+{
+	*s = (struct stage){ .is_open = false };
+	(void)pthread_mutex_init(&s->lock, NULL);
+	(void)pthread_cond_init(&s->changed, NULL);
+}
+
+static void
+work(void *ctx, struct request *req)
+{
+	struct stage *s = ctx;
+
+	(void)pthread_mutex_lock(&s->lock);
+	s->nr_inside++;
+	if (s->nr_inside > s->max_inside)
+		s->max_inside = s->nr_inside;
+	(void)pthread_cond_broadcast(&s->changed);
+	while (!s->is_open)
+		(void)pthread_cond_wait(&s->changed, &s->lock);
+	s->nr_inside--;
+	(void)pthread_mutex_unlock(&s->lock);
+	req->error++;
+}
+
+static void
+complete(void *ctx, struct request *req)
+{
+	struct stage *s = ctx;
+
+	(void)req;
+	(void)pthread_mutex_lock(&s->lock);
+	s->nr_done++;
+	(void)pthread_cond_broadcast(&s->changed);
+	(void)pthread_mutex_unlock(&s->lock);
+}
+
+static const struct pool_ops ops = { .work = work, .complete = complete };
+
+static void
+wait_for(struct stage *s, const unsigned *what, unsigned want)
+{
+	(void)pthread_mutex_lock(&s->lock);
+	while (*what < want)
+		(void)pthread_cond_wait(&s->changed, &s->lock);
+	(void)pthread_mutex_unlock(&s->lock);
+}
+
+static void
+open_stage(struct stage *s)
+{
+	(void)pthread_mutex_lock(&s->lock);
+	s->is_open = true;
+	(void)pthread_cond_broadcast(&s->changed);
+	(void)pthread_mutex_unlock(&s->lock);
+}
+
+static void
+each_is_done_once(void **state)
+{
+	static struct request reqs[NR];
+	struct stage s;
+	struct pool *p;
+	unsigned i;
+
+	(void)state;
+	stage_init(&s);
+	p = pool_new(&ops, &s, 4, 1);
+	assert_non_null(p);
+	for (i = 0; i < NR; i++)
+		pool_submit(p, &reqs[i], 0);
+	wait_for(&s, &s.nr_inside, 4);
+	open_stage(&s);
+	wait_for(&s, &s.nr_done, NR);
+	assert_true(pool_free(p, 5));
+	assert_int_equal(4, s.max_inside);
+	for (i = 0; i < NR; i++)
+		assert_int_equal(1, reqs[i].error);
+}
+
+static void
+what_has_not_begun_can_be_taken_back(void **state)
+{
+	struct request running = { 0 }, waiting = { 0 };
+	struct stage s;
+	struct pool *p;
+
+	(void)state;
+	stage_init(&s);
+	p = pool_new(&ops, &s, 1, 1);
+	pool_submit(p, &running, 0);
+	wait_for(&s, &s.nr_inside, 1);
+	pool_submit(p, &waiting, 0);
+	assert_false(pool_cancel(p, &running));
+	assert_true(pool_cancel(p, &waiting));
+	assert_false(pool_cancel(p, &waiting));
+	open_stage(&s);
+	assert_true(pool_free(p, 5));
+	assert_int_equal(1, running.error);
+	assert_int_equal(0, waiting.error);
+}
+
+static void
+one_queue_leaves_half_to_others(void **state)
+{
+	static struct request hung[8], other;
+	struct stage s;
+	struct pool *p;
+	unsigned i;
+
+	(void)state;
+	stage_init(&s);
+	p = pool_new(&ops, &s, 4, 2);
+	for (i = 0; i < 8; i++)
+		pool_submit(p, &hung[i], 0);
+	wait_for(&s, &s.nr_inside, 2);
+	pool_submit(p, &other, 1);
+	/* It begins although six requests of the first queue wait. */
+	wait_for(&s, &s.nr_inside, 3);
+	open_stage(&s);
+	wait_for(&s, &s.nr_done, 9);
+	assert_true(pool_free(p, 5));
+	assert_int_equal(1, other.error);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(each_is_done_once),
+		cmocka_unit_test(what_has_not_begun_can_be_taken_back),
+		cmocka_unit_test(one_queue_leaves_half_to_others),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
