@@ -34,8 +34,7 @@ layer_is_slow(const struct tree *t, unsigned layer)
 	long long until =
 		atomic_load_explicit(&t->slow_until_ns, memory_order_relaxed);
 
-	if (layer == 0 ? t->layers.upper->layer.is_slow
-		       : t->layers.lowers[layer - 1].is_slow)
+	if (layer_of(t, layer)->is_slow)
 		return true;
 	return until != 0 && (long long)now_ns() < until;
 }
@@ -134,13 +133,8 @@ access_dir(struct node *n, const struct call *c, struct access *ret)
 	if (r < 0)
 		return r;
 	ret->locked = node_ref(n);
-	if (d->upper_fd >= 0) {
-		ret->layer = 0;
-		ret->at = AT(d->upper_fd, "");
-	} else {
-		ret->layer = d->lowers[0].layer;
-		ret->at = AT(d->lowers[0].fd, "");
-	}
+	ret->layer = dir_top_layer(d);
+	ret->at = AT(ret->layer == 0 ? d->upper_fd : d->lowers[0].fd, "");
 	return 0;
 }
 

@@ -272,6 +272,13 @@ int node_snapshot_name(struct node *n, struct node **ret_dir,
 int node_lock_parent(struct node *n, const struct call *c, bool excl,
 		     struct node **ret);
 
+/* The layer of the topmost directory in the stack (locked): 0 is the upper. */
+static inline unsigned
+dir_top_layer(const struct dir *d)
+{
+	return d->upper_fd >= 0 ? 0 : d->lowers[0].layer;
+}
+
 /* The fd of @layer in @dir's stack (locked), or -1. */
 int dir_fd_of(const struct dir *d, unsigned layer);
 

@@ -26,7 +26,7 @@ struct dirstream {
 	/* under lock */
 	struct listing *listing; /* owned; NULL: streaming, or not begun */
 	int fd; /* owned; -1: not streaming */
-	unsigned layer; /* const while streaming */
+	unsigned layer; /* const while streaming, else nothing */
 	uint64_t next_off; /* the cookie that buf[pos] comes after */
 	size_t pos, len;
 	char *buf; /* owned; STREAM_BUFFER bytes, while streaming */
@@ -84,7 +84,7 @@ dirstream_start(struct dirstream *s, struct node *n, const struct call *c)
 			return -EAGAIN;
 		return listing_read(n, c, &s->listing);
 	}
-	s->layer = is_upper ? 0 : d->lowers[0].layer;
+	s->layer = dir_top_layer(d);
 	s->buf = malloc(STREAM_BUFFER);
 	if (!s->buf)
 		return -ENOMEM;
@@ -211,7 +211,7 @@ tree_readdir(struct handle *h, const struct call *c, uint64_t off,
 	if (r < 0)
 		return r;
 	lock = &s->lock;
-	RETURN_IF_SLOW(n->body->tree, s->layer, c);
+	RETURN_IF_SLOW(n->body->tree, dir_top_layer(n->body->dir), c);
 	is_begun = s->listing || s->fd >= 0;
 	if (off == 0 || !is_begun) {
 		r = dirstream_start(s, n, c);

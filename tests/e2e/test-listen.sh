@@ -24,6 +24,15 @@ grep -q 'tcp:\[::1\]:' log || fail "tcp6"
 # Read-only without an upper.
 "$client" sock append f x 2>err && fail "wrote without an upper"
 grep -q 'Read-only' err || fail "not EROFS: $(cat err)"
+# And listed, merged and not: no upper to ask there.
+kill "$server" && wait "$server"
+: >log
+mkdir one/sub two/sub two/alone
+touch one/sub/a two/sub/b two/alone/c
+serve --lower one --lower two --listen unix:sock
+[ "$("$client" sock ls sub | sort | tr '\n' ' ')" = "a b " ] || fail "a merged listing without an upper"
+[ "$("$client" sock ls alone)" = c ] || fail "a listing of one lower"
+[ "$("$client" sock ls '' | sort | tr '\n' ' ')" = "alone f sub " ] || fail "the root's listing"
 # A socket in use is not taken over; a stale one is.
 "$VENEER" serve --lower one --listen unix:sock 2>err && fail "took a live socket"
 grep -q 'another server' err || fail "$(cat err)"
