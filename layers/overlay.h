@@ -32,7 +32,12 @@ enum private_xattr {
 	PRIVATE_ORIGIN,
 	PRIVATE_IMPURE,
 	PRIVATE_WHITEOUT,
+	PRIVATE_NLINK, /* of an indexed object: "U+1", "L-2" */
+	PRIVATE_UPPER, /* index/: whose it is; an entry: its upper directory */
+	PRIVATE_PROTATTR, /* letters a, i: append only, immutable */
+	PRIVATE_UUID, /* upper root: the fsid of the merged tree */
 	PRIVATE_IDENT, /* ours: ident.path where an origin tells nobody */
+	NR_PRIVATE
 };
 
 /* -ENODATA when absent or unreadable; see real_getxattr(). */
@@ -40,6 +45,8 @@ ssize_t private_get(const struct tree *t, struct at at, enum private_xattr x,
 		    void *buf, size_t size);
 int private_set(const struct tree *t, struct at at, enum private_xattr x,
 		const void *value, size_t size);
+
+int private_remove(const struct tree *t, struct at at, enum private_xattr x);
 
 /* "trusted.overlay." or "user.overlay.". */
 const char *xattr_prefix(bool userxattr);

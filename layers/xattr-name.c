@@ -25,10 +25,14 @@
 		[PRIVATE_ORIGIN] = prefix "origin",      \
 		[PRIVATE_IMPURE] = prefix "impure",      \
 		[PRIVATE_WHITEOUT] = prefix "whiteout",  \
+		[PRIVATE_NLINK] = prefix "nlink",        \
+		[PRIVATE_UPPER] = prefix "upper",        \
+		[PRIVATE_PROTATTR] = prefix "protattr",  \
+		[PRIVATE_UUID] = prefix "uuid",          \
 		[PRIVATE_IDENT] = prefix "veneer.ident", \
 	}
 
-static const char *const private_names[2][7] = {
+static const char *const private_names[2][NR_PRIVATE] = {
 	NAMES(TRUSTED_PREFIX),
 	NAMES(USER_PREFIX),
 };
@@ -54,6 +58,13 @@ private_set(const struct tree *t, struct at at, enum private_xattr x,
 	return real_setxattr(t->layers.upper, at,
 			     private_names[t->layers.userxattr][x], value, size,
 			     0);
+}
+
+int
+private_remove(const struct tree *t, struct at at, enum private_xattr x)
+{
+	return real_removexattr(t->layers.upper, at,
+				private_names[t->layers.userxattr][x]);
 }
 
 bool
