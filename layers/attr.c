@@ -57,6 +57,8 @@ fill_attr(const struct node *n, unsigned layer, const struct statx *stx,
 		.ctime = from_statx(stx->stx_ctime),
 		.btime = from_statx(stx->stx_btime),
 	};
+	if (atomic_load(&n->body->is_metacopy))
+		ret->blocks_512 = n->body->data_blocks_512;
 	ino_ident(n->body, stx, &ret->ident);
 }
 
@@ -69,7 +71,7 @@ tree_getattr(struct node *n, struct handle *h, const struct call *c,
 	struct statx stx;
 	int r;
 
-	if (h && h->real) {
+	if (h && h->real && !atomic_load(&n->body->is_metacopy)) {
 		r = realfile_get(h, c, &rf);
 		if (r < 0)
 			return r;

@@ -17,6 +17,7 @@
 #include "copyup.h"
 #include "file.h"
 #include "lock.h"
+#include "lookup.h"
 #include "overlay.h"
 
 /* What the real file is opened with, of the flags of a handle. */
@@ -37,22 +38,18 @@ find_shared(struct body *b, int flags)
 	return NULL;
 }
 
+/* Takes rf->fd over, also on failure. */
 static int
-realfile_add(struct body *b, int fd, int flags, unsigned generation,
-	     struct realfile **ret)
+realfile_add(struct body *b, const struct realfile *what, struct realfile **ret)
 {
 	struct realfile *rf = malloc(sizeof(*rf));
 
 	if (!rf) {
-		(void)real_close(fd);
+		(void)real_close(what->fd);
 		return -ENOMEM;
 	}
-	*rf = (struct realfile){
-		.refs = 1,
-		.fd = fd,
-		.flags = flags,
-		.generation = generation,
-	};
+	*rf = *what;
+	rf->refs = 1;
 	(void)pthread_mutex_lock(&b->lock);
 	LIST_INSERT_HEAD(&b->files, rf, by_body);
 	(void)pthread_mutex_unlock(&b->lock);
@@ -60,43 +57,80 @@ realfile_add(struct body *b, int fd, int flags, unsigned generation,
 	return 0;
 }
 
+/* The topmost object itself has the data. */
+static int
+open_top(struct node *n, const struct call *c, struct realfile *rf, int flags,
+	 struct statx *ret_stx)
+{
+	CLEANUP_ACCESS struct access a = ACCESS_NONE;
+	int r = access_begin(n, c, &a);
+
+	if (r < 0)
+		return r;
+	rf->layer = a.layer;
+	rf->fd = real_open(a.at, flags | (a.layer != 0 ? O_NOATIME : 0),
+			   ret_stx);
+	return rf->fd == -ENOENT ? -ESTALE : rf->fd;
+}
+
+/* The topmost object is metadata only: its data is below (ovl_path_realdata). */
+static int
+open_below(struct node *n, const struct call *c, struct realfile *rf, int flags,
+	   struct statx *ret_stx)
+{
+	CLEANUP_ACCESS struct access a = ACCESS_NONE;
+	CLEANUP_CLOSE int fd = -1;
+	struct statx unused;
+	int r;
+
+	r = lookup_data(n, c, &fd, &rf->layer);
+	if (r == 0 && c->nowait && layer_is_slow(n->body->tree, rf->layer))
+		r = -EAGAIN;
+	if (r == 0)
+		r = access_begin(n, c, &a);
+	if (r == 0)
+		r = real_statx(a.at, ret_stx);
+	if (r < 0)
+		return r;
+	rf->fd = real_open(AT(fd, ""), flags | O_NOATIME, &unused);
+	return rf->fd;
+}
+
 /*
  * A real file for @n, opened with @flags; shared if one is there. @ret_stx
- * may be NULL.
+ * describes the topmost object; it may be NULL.
  */
 static int
 realfile_open(struct node *n, const struct call *c, int flags,
 	      struct realfile **ret, struct statx *ret_stx)
 {
-	CLEANUP_ACCESS struct access a = ACCESS_NONE;
 	struct body *b = n->body;
-	struct realfile *rf = NULL;
+	struct realfile *rf = NULL, fresh = { .flags = flags & REAL_FLAGS };
 	struct statx stx;
-	unsigned generation;
-	int fd, r;
+	int r;
 
 	(void)pthread_mutex_lock(&b->lock);
 	if (!(flags & O_TRUNC))
-		rf = find_shared(b, flags & REAL_FLAGS);
+		rf = find_shared(b, fresh.flags);
 	(void)pthread_mutex_unlock(&b->lock);
-	if (rf) {
+	if (rf && (!ret_stx || !atomic_load(&b->is_metacopy))) {
 		*ret = rf;
 		return ret_stx ? real_statx(AT(rf->fd, ""), ret_stx) : 0;
 	}
+	if (rf)
+		(void)realfile_put(b, rf);
 	/* Taken before the open: if the data moves now, we are out of date. */
-	generation = atomic_load(&b->generation);
-	r = access_begin(n, c, &a);
+	fresh.generation = atomic_load(&b->generation);
+	flags &= REAL_FLAGS | O_TRUNC;
+	if (atomic_load(&b->is_metacopy))
+		r = open_below(n, c, &fresh, flags, &stx);
+	else
+		r = open_top(n, c, &fresh, flags, &stx);
 	if (r < 0)
 		return r;
-	fd = real_open(a.at,
-		       (flags & (REAL_FLAGS | O_TRUNC)) |
-			       (a.layer != 0 ? O_NOATIME : 0),
-		       &stx);
-	if (fd < 0)
-		return fd == -ENOENT ? -ESTALE : fd;
 	if (ret_stx)
 		*ret_stx = stx;
-	return realfile_add(b, fd, flags & REAL_FLAGS, generation, ret);
+	return realfile_add(b, &fresh, ret);
 }
 
 int
@@ -175,7 +209,11 @@ file_handle_new(struct node *n, int flags, int fd, unsigned generation,
 		(void)real_close(fd);
 		return -ENOMEM;
 	}
-	r = realfile_add(n->body, fd, flags & REAL_FLAGS, generation, &h->real);
+	r = realfile_add(n->body,
+			 &(struct realfile){ .fd = fd,
+					     .flags = flags & REAL_FLAGS,
+					     .generation = generation },
+			 &h->real);
 	if (r < 0)
 		handle_unref(h);
 	else
@@ -322,7 +360,6 @@ tree_read(struct handle *h, const struct call *c, const struct iovec *iov,
 	  unsigned nr_iov, uint64_t off)
 {
 	struct body *b = h->node->body;
-	unsigned layer = atomic_load(&b->layer);
 	struct realfile *rf;
 	bool nowait;
 	ssize_t n;
@@ -332,11 +369,14 @@ tree_read(struct handle *h, const struct call *c, const struct iovec *iov,
 		return b->dir ? -EISDIR : -EBADF;
 	if ((h->flags & O_ACCMODE) == O_WRONLY)
 		return -EBADF;
-	RETURN_IF_SLOW(b->tree, layer, c);
 	r = realfile_get(h, c, &rf);
 	if (r < 0)
 		return r;
-	nowait = c->nowait && !layer_of(b->tree, layer)->is_memory;
+	if (c->nowait && layer_is_slow(b->tree, rf->layer)) {
+		(void)realfile_put(b, rf);
+		return -EAGAIN;
+	}
+	nowait = c->nowait && !layer_of(b->tree, rf->layer)->is_memory;
 	n = real_preadv(rf->fd, iov, nr_iov, off, nowait);
 	if (nowait && n >= 0 && (size_t)n < iov_size(iov, nr_iov))
 		n = settle_short_read(rf->fd, off, n);
@@ -424,7 +464,7 @@ tree_fsync(struct node *n, struct handle *h, const struct call *c,
 		return 0;
 	if (c->nowait)
 		return -EAGAIN;
-	if (h && h->real) {
+	if (h && h->real && !atomic_load(&n->body->is_metacopy)) {
 		r = realfile_get(h, c, &rf);
 		if (r == 0) {
 			r = real_fsync(u, rf->fd, datasync);

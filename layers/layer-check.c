@@ -18,36 +18,37 @@
 #include "layer.h"
 #include "node.h"
 
-struct dir_id {
+struct place_id {
 	dev_t dev;
 	ino_t ino;
 	uint64_t mnt_id;
 };
 
 static int
-id_of(int fd, struct dir_id *ret)
+id_of(int fd, struct place_id *ret)
 {
 	struct statx stx;
 
 	if (statx(fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS | STATX_MNT_ID,
 		  &stx) < 0)
 		return -errno;
-	*ret = (struct dir_id){ statx_dev(&stx), stx.stx_ino, stx.stx_mnt_id };
+	*ret = (struct place_id){ statx_dev(&stx), stx.stx_ino,
+				  stx.stx_mnt_id };
 	return 0;
 }
 
 static bool
-same_dir(const struct dir_id *a, const struct dir_id *b)
+same_dir(const struct place_id *a, const struct place_id *b)
 {
 	return a->dev == b->dev && a->ino == b->ino;
 }
 
 /* Is the directory @fd strictly below @top? 1, 0 or errno. */
 static int
-is_below(int fd, const struct dir_id *top)
+is_below(int fd, const struct place_id *top)
 {
 	CLEANUP_CLOSE int up = -1;
-	struct dir_id id, last;
+	struct place_id id, last;
 	int next, r;
 
 	r = id_of(fd, &last);
@@ -72,7 +73,7 @@ is_below(int fd, const struct dir_id *top)
 static int
 check_work(const struct upper *u, char **ret_why)
 {
-	struct dir_id up, work;
+	struct place_id up, work;
 	int r = id_of(u->layer.fd, &up);
 
 	if (r == 0)
@@ -104,7 +105,7 @@ check_work(const struct upper *u, char **ret_why)
 static int
 check_lower_upper(const struct layer *l, const struct upper *u, char **ret_why)
 {
-	struct dir_id id, up, work;
+	struct place_id id, up, work;
 
 	if (id_of(l->fd, &id) < 0 || id_of(u->layer.fd, &up) < 0 ||
 	    id_of(u->base_fd, &work) < 0)
@@ -125,7 +126,7 @@ check_lower_upper(const struct layer *l, const struct upper *u, char **ret_why)
 static int
 check_two_lowers(const struct layer *a, const struct layer *b, char **ret_why)
 {
-	struct dir_id ia, ib;
+	struct place_id ia, ib;
 
 	if (id_of(a->fd, &ia) < 0 || id_of(b->fd, &ib) < 0)
 		return -EIO;
@@ -153,7 +154,7 @@ layer_check_overlap(const struct layer_set *set, char **ret_why)
 
 	if (set->upper)
 		r = check_work(set->upper, ret_why);
-	for (i = 0; i < set->nr_lowers && r == 0; i++) {
+	for (i = 0; i < set->nr_lowers + set->nr_data && r == 0; i++) {
 		if (set->upper)
 			r = check_lower_upper(&set->lowers[i], set->upper,
 					      ret_why);
@@ -237,7 +238,7 @@ unescape(char *s)
 
 /* Does the overlay mount described by @line use the directory @id? */
 static bool
-mount_uses(char *line, const char *option, const struct dir_id *id)
+mount_uses(char *line, const char *option, const struct place_id *id)
 {
 	CLEANUP_FREE char *path = NULL;
 	char *p = strstr(line, option);
@@ -259,7 +260,7 @@ check_kernel_mounts(const struct upper *u, char **ret_why)
 {
 	CLEANUP_FREE char *line = NULL;
 	FILE *f = fopen("/proc/self/mountinfo", "re");
-	struct dir_id up, work;
+	struct place_id up, work;
 	char where[256];
 	size_t size = 0;
 	int r = 0;

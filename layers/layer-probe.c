@@ -103,7 +103,6 @@ layer_probe(struct layer *l)
 	}
 	l->is_slow = is_remote(l->fs_type);
 	l->is_memory = l->fs_type == TMPFS_MAGIC || l->fs_type == RAMFS_MAGIC;
-	l->counts_xattr_blocks = !l->is_memory;
 	l->has_xattr = true;
 	probe_uuid(l);
 	probe_handles(l);

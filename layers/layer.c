@@ -100,7 +100,8 @@ upper_new(const struct tree_config *c)
 	if (!u)
 		return NULL;
 	u->layer.fd = u->base_fd = u->work_fd = -1;
-	u->is_volatile = c->is_volatile;
+	u->is_volatile = c->is_volatile || c->fsync == FSYNC_VOLATILE;
+	u->syncs_all = c->fsync == FSYNC_STRICT;
 	atomic_init(&u->can_clone, true);
 	(void)pthread_mutex_init(&u->whiteout_lock, NULL);
 	return u;
@@ -134,8 +135,14 @@ open_lowers(const struct tree_config *c, struct layer_set *set, char **ret_why)
 	if (!set->lowers)
 		return -ENOMEM;
 	for (i = 0; i < c->nr_lowers && r == 0; i++) {
-		set->nr_lowers++;
-		r = layer_open(&set->lowers[i], i + 1, c->lowers[i], ret_why);
+		if (c->lowers[i].is_data)
+			set->nr_data++;
+		else
+			set->nr_lowers++;
+		r = layer_open(&set->lowers[i], i + 1, c->lowers[i].path,
+			       ret_why);
+		set->lowers[i].has_oci_whiteouts =
+			c->lowers[i].whiteouts == WHITEOUTS_OCI;
 	}
 	return r;
 }
@@ -146,6 +153,7 @@ take_upper(const struct tree_config *c, tree_warn warn, void *warn_ctx,
 	   struct layer_set *set, char **ret_why)
 {
 	struct upper *u = set->upper;
+	bool userxattr = false;
 	int r;
 
 	r = layer_check_in_use(u, ret_why);
@@ -153,7 +161,9 @@ take_upper(const struct tree_config *c, tree_warn warn, void *warn_ctx,
 		r = workdir_open(u, ret_why);
 	if (r == 0)
 		r = layer_probe_upper(u, c->userxattr, warn, warn_ctx,
-				      &set->userxattr, ret_why);
+				      &userxattr, ret_why);
+	if (r == 0)
+		r = option_resolve(c, set, userxattr, &set->features, ret_why);
 	/* From here on failure tests count. */
 	u->fail_at = c->fail_at;
 	u->fail_errno = c->fail_errno;
@@ -168,7 +178,7 @@ layer_set_open(const struct tree_config *c, tree_warn warn, void *warn_ctx,
 
 	*ret = (struct layer_set){ 0 };
 	*ret_why = NULL;
-	if (c->nr_lowers == 0)
+	if (c->nr_lowers == 0 || c->lowers[0].is_data)
 		return layer_why(ret_why, -EINVAL,
 				 "no lower layer given (--lower DIR)");
 	if (c->work && !c->upper)
@@ -181,11 +191,14 @@ layer_set_open(const struct tree_config *c, tree_warn warn, void *warn_ctx,
 		r = open_lowers(c, ret, ret_why);
 	if (r == 0)
 		r = layer_check_overlap(ret, ret_why);
+	if (r < 0)
+		return r;
+	if (ret->upper)
+		return take_upper(c, warn, warn_ctx, ret, ret_why);
 	/* Without an upper: who may read trusted.* at all? */
-	ret->userxattr = c->userxattr < 0 ? geteuid() != 0 : c->userxattr;
-	if (r == 0 && ret->upper)
-		r = take_upper(c, warn, warn_ctx, ret, ret_why);
-	return r;
+	return option_resolve(
+		c, ret, c->userxattr == UNSET ? geteuid() != 0 : c->userxattr,
+		&ret->features, ret_why);
 }
 
 static void
@@ -212,7 +225,7 @@ layer_set_fini(struct layer_set *set)
 		(void)pthread_mutex_destroy(&u->whiteout_lock);
 		free(u);
 	}
-	for (i = 0; i < set->nr_lowers; i++)
+	for (i = 0; i < set->nr_lowers + set->nr_data; i++)
 		layer_close(&set->lowers[i]);
 	free(set->lowers);
 	*set = (struct layer_set){ 0 };

@@ -30,7 +30,7 @@ struct layer {
 	bool decodes_handles; /* and so does open_by_handle_at, for us */
 	bool is_slow; /* a network or FUSE file system: never inline */
 	bool is_memory; /* tmpfs, ramfs: reading never waits for a disk */
-	bool counts_xattr_blocks; /* st_blocks may include xattrs */
+	bool has_oci_whiteouts; /* .wh.NAME files hide NAME (whiteouts=oci) */
 };
 
 /* The one layer that may be written, and its work directory. */
@@ -41,6 +41,7 @@ struct upper {
 	int work_fd; /* owned; W/work, the staging area */
 	bool has_tmpfile;
 	bool is_volatile;
+	bool syncs_all; /* fsync=strict: metadata copies and directories too */
 	bool can_chown; /* CAP_CHOWN: new objects get the client's owner */
 	atomic_bool can_clone; /* cleared by the first FICLONE that cannot */
 	atomic_uint next_temp;
@@ -58,25 +59,66 @@ struct upper {
 	int fail_errno;
 };
 
+/* Values of options, in the order of their names in option.c. */
+enum redirect_dir {
+	REDIRECT_AUTO, /* not given: write them where the kernel reads them */
+	REDIRECT_ON,
+	REDIRECT_FOLLOW,
+	REDIRECT_NOFOLLOW,
+	REDIRECT_OFF, /* as the kernel's usual build: follow */
+};
+enum xino { XINO_OFF, XINO_AUTO, XINO_ON };
+enum uuid { UUID_AUTO, UUID_ON, UUID_NULL, UUID_OFF };
+enum fsync { FSYNC_AUTO, FSYNC_STRICT, FSYNC_VOLATILE };
+enum whiteouts { WHITEOUTS_CHAR, WHITEOUTS_OCI };
+#define UNSET (-1) /* a switch that was not given */
+
+struct lower_config {
+	char *path; /* owned, decoded */
+	bool is_data; /* a data-only layer */
+	int whiteouts; /* enum whiteouts */
+};
+
 /* What the layers are opened from: the parsed options. */
 struct tree_config {
-	char **lowers; /* owned, decoded, topmost first */
-	unsigned nr_lowers;
+	struct lower_config *lowers; /* owned, topmost first, data-only last */
+	unsigned nr_lowers; /* both kinds */
 	char *upper, *work; /* owned, or NULL */
-	int userxattr; /* 1 on, 0 off, -1: as privileges allow */
-	bool is_volatile;
+	int userxattr; /* UNSET: as privileges allow */
+	int redirect_dir, xino, uuid, fsync; /* the enums above */
+	int metacopy, index; /* switches */
+	int interlock; /* switch: keep kernel mounts out by work/incompat */
+	int is_volatile; /* switch */
 	long fail_at; /* see struct upper */
 	int fail_errno;
 };
 
 #define LAYER_MAX_LOWERS 500
 
+/* What the options, privileges and file systems come to. Const. */
+struct features {
+	bool userxattr; /* the private prefix is user.overlay. */
+	bool follows_redirects, writes_redirects;
+	bool metacopy; /* metadata-only files are read, and made */
+	bool index; /* lower hard links are kept together in W/index */
+	bool opaque_mkdir; /* new directories in merged ones are opaque */
+};
+
 struct layer_set {
 	struct upper *upper; /* owned, or NULL: read-only */
 	struct layer *lowers; /* owned; lowers[i].idx == i + 1 */
-	unsigned nr_lowers;
-	bool userxattr; /* the private prefix is user.overlay. */
+	unsigned nr_lowers; /* that are merged; the data-only come after them */
+	unsigned nr_data;
+	struct features features;
 };
+
+/*
+ * option.c: what @c comes to, on an upper (or NULL) that keeps private
+ * xattrs in the namespace @userxattr. -EINVAL: options that exclude each
+ * other, or that the layers cannot have.
+ */
+int option_resolve(const struct tree_config *c, const struct layer_set *set,
+		   bool userxattr, struct features *ret, char **ret_why);
 
 /*
  * Open all layers of @config with the checks of reference overlay 1.3, take

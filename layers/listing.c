@@ -140,32 +140,45 @@ is_dots(const char *name)
 	       (name[1] == '\0' || (name[1] == '.' && name[2] == '\0'));
 }
 
-/* What one raw entry of @layer's directory @fd is. 0, -ENOENT: gone. */
+/* One layer's directory that is being read. */
+struct layer_dir {
+	unsigned layer;
+	int fd;
+	bool has_xwhiteouts; /* empty files may be whiteouts */
+	bool wants_marks; /* whiteouts=oci, second round: only the marks */
+};
+
+/* What one raw entry of @ld is. 0, -ENOENT: gone. */
 static int
-judge(const struct tree *t, unsigned layer, int fd, const struct dirent64 *raw,
-      struct entry *ret)
+judge(const struct tree *t, const struct layer_dir *ld,
+      const struct dirent64 *raw, struct entry *ret)
 {
+	struct at at = AT(ld->fd, raw->d_name);
 	struct statx stx;
 	int r;
 
 	ret->d_type = raw->d_type;
-	if (raw->d_type != DT_CHR && raw->d_type != DT_UNKNOWN)
+	if (raw->d_type != DT_CHR && raw->d_type != DT_UNKNOWN &&
+	    !(raw->d_type == DT_REG && ld->has_xwhiteouts))
 		return 0;
-	r = real_statx(AT(fd, raw->d_name), &stx);
+	r = real_statx(at, &stx);
 	if (r < 0)
 		return r;
 	ret->d_type = IFTODT(stx.stx_mode);
-	r = whiteout_is(t, layer, AT(fd, raw->d_name), &stx);
+	/* An xattr whiteout hides only in a directory that says so. */
+	if (S_ISREG(stx.stx_mode) && !ld->has_xwhiteouts)
+		return 0;
+	r = whiteout_is(t, ld->layer, at, &stx);
 	ret->is_hidden = r == 1;
 	return r < 0 ? r : 0;
 }
 
-/* Call @each for every raw entry of the directory @at but "." and "..". */
-typedef int (*raw_entry_fn)(void *ctx, unsigned layer, int fd,
+/* Call @each for every raw entry of the directory but "." and "..". */
+typedef int (*raw_entry_fn)(void *ctx, const struct layer_dir *ld,
 			    const struct dirent64 *raw);
 
 static int
-for_each_raw(unsigned layer, struct at at, raw_entry_fn each, void *ctx)
+for_each_raw(struct layer_dir *ld, struct at at, raw_entry_fn each, void *ctx)
 {
 	CLEANUP_FREE char *buf = malloc(LAYER_BUFFER);
 	CLEANUP_CLOSE int fd = -1;
@@ -176,16 +189,17 @@ for_each_raw(unsigned layer, struct at at, raw_entry_fn each, void *ctx)
 
 	if (!buf)
 		return -ENOMEM;
-	fd = real_open(at, O_RDONLY | O_DIRECTORY | (layer ? O_NOATIME : 0),
+	fd = real_open(at, O_RDONLY | O_DIRECTORY | (ld->layer ? O_NOATIME : 0),
 		       &stx);
 	if (fd < 0)
 		return fd;
+	ld->fd = fd;
 	while ((n = real_getdents(fd, buf, LAYER_BUFFER)) > 0) {
 		for (pos = 0; pos < n; pos += raw->d_reclen) {
 			raw = (const void *)(buf + pos);
 			if (is_dots(raw->d_name))
 				continue;
-			r = each(ctx, layer, fd, raw);
+			r = each(ctx, ld, raw);
 			if (r != 0)
 				return r;
 		}
@@ -195,16 +209,27 @@ for_each_raw(unsigned layer, struct at at, raw_entry_fn each, void *ctx)
 
 /* The same over all layers of a locked directory, from the top. */
 static int
-for_each_layer(struct dir *d, raw_entry_fn each, void *ctx)
+for_each_layer(const struct tree *t, struct dir *d, raw_entry_fn each,
+	       void *ctx)
 {
+	struct layer_dir ld = { 0 };
 	unsigned i;
 	int r = 0;
 
 	if (d->upper_fd >= 0)
-		r = for_each_raw(0, AT(d->upper_fd, "."), each, ctx);
-	for (i = 0; i < d->nr_lowers && r == 0; i++)
-		r = for_each_raw(d->lowers[i].layer, AT(d->lowers[i].fd, "."),
-				 each, ctx);
+		r = for_each_raw(&ld, AT(d->upper_fd, "."), each, ctx);
+	for (i = 0; i < d->nr_lowers && r == 0; i++) {
+		ld = (struct layer_dir){
+			.layer = d->lowers[i].layer,
+			.has_xwhiteouts = d->lowers[i].has_xwhiteouts,
+		};
+		r = for_each_raw(&ld, AT(d->lowers[i].fd, "."), each, ctx);
+		/* What .wh.NAME hides is below, not beside it. */
+		ld.wants_marks = layer_of(t, ld.layer)->has_oci_whiteouts;
+		if (r == 0 && ld.wants_marks)
+			r = for_each_raw(&ld, AT(d->lowers[i].fd, "."), each,
+					 ctx);
+	}
 	return r;
 }
 
@@ -213,19 +238,41 @@ struct reading {
 	struct listing *l;
 };
 
+/* An entry of a layer with whiteouts=oci: a mark, or an ordinary name? */
 static int
-read_one(void *ctx, unsigned layer, int fd, const struct dirent64 *raw)
+read_one_oci(struct reading *rd, const struct layer_dir *ld, const char *name)
+{
+	const char *hidden = whiteout_oci_name(name);
+	struct entry e = { .is_hidden = true };
+
+	if (!hidden)
+		return ld->wants_marks ? 1 : 0;
+	if (!ld->wants_marks || !*hidden)
+		return 1;
+	return add(rd->l, (struct name){ hidden, strlen(hidden) }, &e) < 0
+		       ? -ENOMEM
+		       : 1;
+}
+
+static int
+read_one(void *ctx, const struct layer_dir *ld, const struct dirent64 *raw)
 {
 	struct reading *rd = ctx;
-	struct entry e = { .is_upper = layer == 0 };
+	struct entry e = { .is_upper = ld->layer == 0 };
+	const struct layer *l = layer_of(rd->t, ld->layer);
 	int r;
 
-	r = judge(rd->t, layer, fd, raw, &e);
+	if (l->has_oci_whiteouts) {
+		r = read_one_oci(rd, ld, raw->d_name);
+		if (r != 0)
+			return r < 0 ? r : 0;
+	}
+	r = judge(rd->t, ld, raw, &e);
 	if (r == -ENOENT)
 		return 0;
 	if (r < 0)
 		return r;
-	e.path = ino_to_path(rd->t, layer_of(rd->t, layer)->dev, raw->d_ino);
+	e.path = ino_to_path(rd->t, l->dev, raw->d_ino);
 	return add(rd->l, (struct name){ raw->d_name, strlen(raw->d_name) },
 		   &e);
 }
@@ -283,7 +330,7 @@ listing_read(struct node *n, const struct call *c, struct listing **ret)
 	if (r == 0)
 		r = add(l, (struct name){ "..", 2 }, &dot);
 	if (r == 0)
-		r = for_each_layer(n->body->dir, read_one, &rd);
+		r = for_each_layer(rd.t, n->body->dir, read_one, &rd);
 	if (r < 0)
 		return r;
 	correct_paths(n, c, l);
@@ -325,7 +372,7 @@ listing_is_empty(struct node *n, bool *ret_has_whiteouts)
 
 	if (!l || hash_init(&l->seen) < 0)
 		return -ENOMEM;
-	r = for_each_layer(n->body->dir, read_one, &rd);
+	r = for_each_layer(rd.t, n->body->dir, read_one, &rd);
 	if (r < 0)
 		return r;
 	for (i = 0; i < l->nr_entries; i++) {

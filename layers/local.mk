@@ -38,6 +38,8 @@ liblayers_a_SOURCES = \
 	%D%/real.h \
 	%D%/remove.c \
 	%D%/rename.c \
+	%D%/search.c \
+	%D%/search.h \
 	%D%/tree.c \
 	%D%/tree.h \
 	%D%/whiteout.c \

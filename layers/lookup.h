@@ -32,6 +32,16 @@ int lookup_name(struct node *dir, struct name name, const struct call *c,
 struct node *lookup_passing(struct node *dir, struct name name,
 			    struct ident *ret);
 
+/*
+ * Where the data of @n is, whose topmost object is metadata only: an O_PATH
+ * descriptor (the caller's) and its layer. -ENOENT: a data-only layer lacks
+ * it; -EIO, -ESTALE: it is gone. _locked: the parent @dir is locked already.
+ */
+int lookup_data(struct node *n, const struct call *c, int *ret_fd,
+		unsigned *ret_layer);
+int lookup_data_locked(struct node *n, struct node *dir, const struct call *c,
+		       int *ret_fd, unsigned *ret_layer);
+
 static inline void
 cleanup_found(struct found *f)
 {

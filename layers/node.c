@@ -148,7 +148,7 @@ body_new(struct tree *t, const struct statx *stx, unsigned layer, uint64_t path,
 		    (stx->stx_mode & (S_ISUID | S_ISGID)) != 0);
 	(void)pthread_mutex_init(&b->lock, NULL);
 	LIST_INIT(&b->files);
-	b->pin_fd = -1;
+	b->pin_fd = b->pin_data_fd = -1;
 	b->dir = dir;
 	return b;
 }
@@ -158,6 +158,8 @@ body_free(struct body *b)
 {
 	if (b->pin_fd >= 0)
 		(void)real_close(b->pin_fd);
+	if (b->pin_data_fd >= 0)
+		(void)real_close(b->pin_data_fd);
 	lock_table_free(b->locks);
 	dir_free(b->dir);
 	(void)pthread_mutex_destroy(&b->lock);
@@ -448,6 +450,38 @@ node_repin(struct node *n, int fd)
 		(void)real_close(fd);
 	}
 	(void)pthread_mutex_unlock(&b->lock);
+}
+
+void
+node_pin_data(struct node *n, int fd, unsigned layer)
+{
+	struct body *b = n->body;
+
+	(void)pthread_mutex_lock(&b->lock);
+	if (b->pin_data_fd < 0) {
+		b->pin_data_fd = take_fd(&fd);
+		b->pin_data_layer = layer;
+	}
+	(void)pthread_mutex_unlock(&b->lock);
+	if (fd >= 0)
+		(void)real_close(fd);
+}
+
+int
+node_pinned_data(struct node *n, int *ret_fd, unsigned *ret_layer)
+{
+	struct body *b = n->body;
+	int fd = -ESTALE;
+
+	(void)pthread_mutex_lock(&b->lock);
+	if (b->pin_data_fd >= 0)
+		fd = real_open_path(AT(b->pin_data_fd, ""));
+	*ret_layer = b->pin_data_layer;
+	(void)pthread_mutex_unlock(&b->lock);
+	if (fd < 0)
+		return fd;
+	*ret_fd = fd;
+	return 0;
 }
 
 int

@@ -42,6 +42,7 @@ struct realfile {
 	LIST_ENTRY(realfile) by_body; /* under body.lock */
 	unsigned refs; /* under body.lock */
 	int fd; /* owned; const */
+	unsigned layer; /* const; where it lies */
 	int flags; /* const; as given to real_open() */
 	unsigned generation; /* const; body.generation when opened */
 };
@@ -57,7 +58,8 @@ struct dir {
 	struct dir_lower {
 		int fd; /* owned O_PATH */
 		unsigned layer; /* idx of the layer */
-	} * lowers; /* owned, topmost first; const after start */
+		bool has_xwhiteouts; /* opaque=x: files may be whiteouts */
+	} * lowers; /* owned, topmost first; of the root: const */
 };
 
 /*
@@ -83,11 +85,20 @@ struct body {
 	atomic_uint nr_writes; /* content changes seen by us */
 	/* Directories: when a walk last looked (ms), and what it saw. */
 	atomic_uint seen_ms, seen_version;
+	/*
+	 * The topmost object has no data of its own (overlayfs's metacopy);
+	 * cleared, with the generation, when data is copied up. The blocks
+	 * of the data are what users see of it: const.
+	 */
+	atomic_bool is_metacopy;
+	uint64_t data_blocks_512;
 	atomic_bool may_have_suid; /* writes must look at suid and sgid */
 	pthread_mutex_t lock;
 	/* under lock */
 	LIST_HEAD(, realfile) files; /* counted by handles; weak here */
 	int pin_fd; /* owned O_PATH; -1. Of an object whose name is gone */
+	int pin_data_fd; /* likewise, where its data is another object's */
+	unsigned pin_data_layer;
 	struct lock_table *locks; /* owned; NULL before the first lock */
 	struct dir *dir; /* owned; NULL: no directory; const */
 };
@@ -126,6 +137,10 @@ struct tree {
 	size_t private_prefix_len;
 	struct node *root; /* counted */
 	uint32_t namelen; /* the largest of all layers */
+	/* Directories that must not show up in the tree: the layers' roots
+	 * and work directory, one inside a lower (ovl_lookup_trap_inode()) */
+	struct dir_id *traps; /* owned */
+	unsigned nr_traps;
 
 	pthread_mutex_t rename_lock;
 
@@ -143,6 +158,11 @@ struct tree {
 	atomic_uint nr_devices;
 
 	atomic_llong slow_until_ns; /* CLOCK_MONOTONIC */
+};
+
+struct dir_id {
+	dev_t dev;
+	ino_t ino;
 };
 
 /* Here because bodies are made of what statx says. */
@@ -202,6 +222,10 @@ void node_detach(struct node *n);
 bool node_is_shared(const struct node *n);
 /* Keep a way to the object (O_PATH) for when its name is gone. */
 int node_pin(struct node *n, struct at at);
+/* The same for the data of a metadata-only file: @fd is taken over. */
+void node_pin_data(struct node *n, int fd, unsigned layer);
+/* A copy of that descriptor, the caller's; -ESTALE: there is none. */
+int node_pinned_data(struct node *n, int *ret_fd, unsigned *ret_layer);
 /* The object of detached @n is now behind @fd (taken over). */
 void node_repin(struct node *n, int fd);
 /*
@@ -300,6 +324,9 @@ layer_of(const struct tree *t, unsigned layer)
 	return layer == 0 ? &t->layers.upper->layer
 			  : &t->layers.lowers[layer - 1];
 }
+
+/* Is this one of t->traps? */
+bool tree_is_trap(const struct tree *t, const struct statx *stx);
 
 bool layer_is_slow(const struct tree *t, unsigned layer);
 #define RETURN_IF_SLOW(t, layer, c)                             \

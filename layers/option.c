@@ -14,41 +14,49 @@
 #include "macros.h"
 
 enum option_kind {
-	OPTION_LOWERDIR, /* a:b:c, escaped */
+	OPTION_LOWERDIR, /* a:b::c, escaped */
 	OPTION_LOWER, /* one path, again and again */
-	OPTION_UPPER,
-	OPTION_WORK,
-	OPTION_USERXATTR,
-	OPTION_VOLATILE,
+	OPTION_DATA, /* likewise, a data-only layer */
+	OPTION_WHITEOUTS, /* of the lower just named */
+	OPTION_PATH, /* offset: char * */
+	OPTION_SWITCH, /* offset: int, 1 or 0 */
+	OPTION_CHOICE, /* offset: int, the place of the value in values */
+	OPTION_FIXED, /* only values that change nothing are accepted */
 	OPTION_TEST_FAIL,
-	OPTION_CHOICE, /* only values that change nothing are accepted */
 };
 
 struct option {
 	const char *key;
 	enum option_kind kind;
-	const char *accepted; /* CHOICE: space-separated values */
+	size_t offset; /* in struct tree_config */
+	const char *values; /* CHOICE, FIXED: space-separated */
 };
 
+#define FIELD(name) offsetof(struct tree_config, name)
+
 static const struct option options[] = {
-	{ "lower", OPTION_LOWER, NULL },
-	{ "upper", OPTION_UPPER, NULL },
-	{ "work", OPTION_WORK, NULL },
-	{ "lowerdir", OPTION_LOWERDIR, NULL },
-	{ "lowerdir+", OPTION_LOWER, NULL },
-	{ "upperdir", OPTION_UPPER, NULL },
-	{ "workdir", OPTION_WORK, NULL },
-	{ "userxattr", OPTION_USERXATTR, NULL },
-	{ "volatile", OPTION_VOLATILE, NULL },
-	{ "redirect_dir", OPTION_CHOICE, "off nofollow" },
-	{ "metacopy", OPTION_CHOICE, "off" },
-	{ "index", OPTION_CHOICE, "off" },
-	{ "nfs_export", OPTION_CHOICE, "off" },
-	{ "xino", OPTION_CHOICE, "off auto" },
-	{ "uuid", OPTION_CHOICE, "null" },
-	{ "verity", OPTION_CHOICE, "off" },
-	{ "fsync", OPTION_CHOICE, "auto" },
-	{ "test-fail", OPTION_TEST_FAIL, NULL },
+	{ "lower", OPTION_LOWER, 0, NULL },
+	{ "upper", OPTION_PATH, FIELD(upper), NULL },
+	{ "work", OPTION_PATH, FIELD(work), NULL },
+	{ "lowerdir", OPTION_LOWERDIR, 0, NULL },
+	{ "lowerdir+", OPTION_LOWER, 0, NULL },
+	{ "datadir+", OPTION_DATA, 0, NULL },
+	{ "upperdir", OPTION_PATH, FIELD(upper), NULL },
+	{ "workdir", OPTION_PATH, FIELD(work), NULL },
+	{ "whiteouts", OPTION_WHITEOUTS, 0, "char oci" },
+	{ "userxattr", OPTION_SWITCH, FIELD(userxattr), NULL },
+	{ "redirect_dir", OPTION_CHOICE, FIELD(redirect_dir),
+	  "auto on follow nofollow off" },
+	{ "metacopy", OPTION_SWITCH, FIELD(metacopy), NULL },
+	{ "index", OPTION_SWITCH, FIELD(index), NULL },
+	{ "xino", OPTION_CHOICE, FIELD(xino), "off auto on" },
+	{ "uuid", OPTION_CHOICE, FIELD(uuid), "auto on null off" },
+	{ "fsync", OPTION_CHOICE, FIELD(fsync), "auto strict volatile" },
+	{ "volatile", OPTION_SWITCH, FIELD(is_volatile), NULL },
+	{ "interlock", OPTION_SWITCH, FIELD(interlock), NULL },
+	{ "nfs_export", OPTION_FIXED, 0, "off" },
+	{ "verity", OPTION_FIXED, 0, "off" },
+	{ "test-fail", OPTION_TEST_FAIL, 0, NULL },
 };
 
 struct tree_config *
@@ -57,7 +65,7 @@ tree_config_new(void)
 	struct tree_config *c = calloc(1, sizeof(*c));
 
 	if (c)
-		c->userxattr = -1;
+		c->userxattr = c->metacopy = c->index = UNSET;
 	return c;
 }
 
@@ -69,7 +77,7 @@ tree_config_free(struct tree_config *c)
 	if (!c)
 		return;
 	for (i = 0; i < c->nr_lowers; i++)
-		free(c->lowers[i]);
+		free(c->lowers[i].path);
 	free(c->lowers);
 	free(c->upper);
 	free(c->work);
@@ -80,10 +88,12 @@ const char *const *
 tree_config_keys(void)
 {
 	static const char *const keys[] = {
-		"lower",    "upper",   "work",       "lowerdir", "lowerdir+",
-		"upperdir", "workdir", "userxattr",  "volatile", "redirect_dir",
-		"metacopy", "index",   "nfs_export", "xino",     "uuid",
-		"verity",   "fsync",   NULL,
+		"lower",     "upper",     "work",         "lowerdir",
+		"lowerdir+", "datadir+",  "upperdir",     "workdir",
+		"whiteouts", "userxattr", "redirect_dir", "metacopy",
+		"index",     "xino",      "uuid",         "fsync",
+		"volatile",  "interlock", "nfs_export",   "verity",
+		NULL,
 	};
 
 	return keys;
@@ -92,25 +102,32 @@ tree_config_keys(void)
 /* Say why and return -EINVAL. */
 #define refuse(ret_why, ...) layer_why((ret_why), -EINVAL, __VA_ARGS__)
 
+/* Takes @path over. */
 static int
-add_lower(struct tree_config *c, char *path, char **ret_why)
+add_lower(struct tree_config *c, char *path, bool is_data, char **ret_why)
 {
-	char **p;
+	struct lower_config *p;
 
 	if (!path)
 		return -ENOMEM;
-	if (c->nr_lowers == LAYER_MAX_LOWERS) {
+	p = c->nr_lowers == LAYER_MAX_LOWERS
+		    ? NULL
+		    : reallocarray(c->lowers, c->nr_lowers + 1, sizeof(*p));
+	if (!p) {
 		free(path);
+		if (c->nr_lowers < LAYER_MAX_LOWERS)
+			return -ENOMEM;
 		return refuse(ret_why, "more than %d lower layers",
 			      LAYER_MAX_LOWERS);
 	}
-	p = reallocarray(c->lowers, c->nr_lowers + 1, sizeof(*p));
-	if (!p) {
-		free(path);
-		return -ENOMEM;
-	}
 	c->lowers = p;
-	c->lowers[c->nr_lowers++] = path;
+	p += c->nr_lowers++;
+	*p = (struct lower_config){ .path = path, .is_data = is_data };
+	if (!is_data && c->nr_lowers > 1 && p[-1].is_data)
+		return refuse(ret_why,
+			      "lower \"%s\" after the data-only layer \"%s\": "
+			      "those come last",
+			      path, p[-1].path);
 	return 0;
 }
 
@@ -135,23 +152,29 @@ set_lowerdir(struct tree_config *c, const char *value, char **ret_why)
 {
 	CLEANUP_FREE char *copy = strdup(value);
 	char *rest = copy, *path;
+	bool is_data = false;
 	int r;
 
 	if (!copy)
 		return -ENOMEM;
 	while (rest) {
 		path = next_lower(&rest);
-		if (!*path && rest && *rest && path > copy)
+		/* "::" begins, and then separates, the data-only layers. */
+		if (!*path && path > copy && rest && *rest && *rest != ':') {
+			is_data = true;
+			path = next_lower(&rest);
+		} else if (is_data) {
 			return refuse(ret_why,
-				      "lowerdir=%s: data-only layers (\"::\") "
-				      "are not supported by this version",
+				      "lowerdir=%s: after a data-only layer "
+				      "only \"::\" may follow",
 				      value);
+		}
 		if (!*path)
 			return refuse(ret_why,
 				      "lowerdir=%s: an empty path: too many "
 				      "colons?",
 				      value);
-		r = add_lower(c, strdup(path), ret_why);
+		r = add_lower(c, strdup(path), is_data, ret_why);
 		if (r < 0)
 			return r;
 	}
@@ -169,33 +192,53 @@ set_path(char **where, const char *key, const char *value, char **ret_why)
 }
 
 static int
-set_flag(bool *where, const char *key, const char *value, char **ret_why)
+set_switch(int *where, const char *key, const char *value, char **ret_why)
 {
 	if (!value || strcmp(value, "on") == 0)
-		*where = true;
+		*where = 1;
 	else if (strcmp(value, "off") == 0)
-		*where = false;
+		*where = 0;
 	else
 		return refuse(ret_why, "%s=%s: use on or off", key, value);
 	return 0;
 }
 
+/* The place of @value among o->values; refused if it is none of them. */
 static int
-set_choice(const struct option *o, const char *value, char **ret_why)
+find_value(const struct option *o, const char *value, int *ret, char **ret_why)
 {
-	size_t len = value ? strlen(value) : 0;
-	const char *p = o->accepted;
+	size_t len = strlen(value);
+	const char *p = o->values;
+	int i;
 
-	while (value && *p) {
+	for (i = 0; *p; i++) {
 		if (strncmp(p, value, len) == 0 &&
-		    (p[len] == ' ' || p[len] == '\0'))
+		    (p[len] == ' ' || p[len] == '\0')) {
+			*ret = i;
 			return 0;
+		}
 		p += strcspn(p, " ");
 		p += *p == ' ';
 	}
-	return refuse(ret_why,
-		      "%s=%s is not supported by this version (only: %s)",
-		      o->key, value ? value : "", o->accepted);
+	if (o->kind == OPTION_FIXED)
+		return refuse(ret_why,
+			      "%s=%s is not supported by this version (only: "
+			      "%s)",
+			      o->key, value, o->values);
+	return refuse(ret_why, "%s=%s: use one of: %s", o->key, value,
+		      o->values);
+}
+
+static int
+set_whiteouts(struct tree_config *c, const struct option *o, const char *value,
+	      char **ret_why)
+{
+	if (c->nr_lowers == 0)
+		return refuse(ret_why,
+			      "whiteouts=%s comes after the lower it is about",
+			      value);
+	return find_value(o, value, &c->lowers[c->nr_lowers - 1].whiteouts,
+			  ret_why);
 }
 
 /* N or N:ERRNO; for failure tests, see HACKING.md. */
@@ -260,29 +303,30 @@ static int
 set_option(struct tree_config *c, const struct option *o, const char *value,
 	   char **ret_why)
 {
-	bool flag;
-	int r;
+	void *field = (char *)c + o->offset;
+	int unused;
 
+	if (o->kind != OPTION_SWITCH && (!value || !*value))
+		return refuse(ret_why, "%s needs a value", o->key);
 	switch (o->kind) {
 	case OPTION_LOWERDIR:
 		return set_lowerdir(c, value, ret_why);
 	case OPTION_LOWER:
-		return add_lower(c, strdup(value), ret_why);
-	case OPTION_UPPER:
-		return set_path(&c->upper, o->key, value, ret_why);
-	case OPTION_WORK:
-		return set_path(&c->work, o->key, value, ret_why);
-	case OPTION_USERXATTR:
-		r = set_flag(&flag, o->key, value, ret_why);
-		if (r == 0)
-			c->userxattr = flag;
-		return r;
-	case OPTION_VOLATILE:
-		return set_flag(&c->is_volatile, o->key, value, ret_why);
+		return add_lower(c, strdup(value), false, ret_why);
+	case OPTION_DATA:
+		return add_lower(c, strdup(value), true, ret_why);
+	case OPTION_WHITEOUTS:
+		return set_whiteouts(c, o, value, ret_why);
+	case OPTION_PATH:
+		return set_path(field, o->key, value, ret_why);
+	case OPTION_SWITCH:
+		return set_switch(field, o->key, value, ret_why);
+	case OPTION_CHOICE:
+		return find_value(o, value, field, ret_why);
+	case OPTION_FIXED:
+		return find_value(o, value, &unused, ret_why);
 	case OPTION_TEST_FAIL:
 		return set_test_fail(c, value, ret_why);
-	case OPTION_CHOICE:
-		return set_choice(o, value, ret_why);
 	}
 	return -EINVAL;
 }
@@ -291,18 +335,80 @@ int
 tree_config_set(struct tree_config *c, const char *key, const char *value,
 		char **ret_why)
 {
-	const struct option *o;
 	size_t i;
 
 	*ret_why = NULL;
-	for (i = 0; i < ARRAY_SIZE(options); i++) {
-		o = &options[i];
-		if (strcmp(o->key, key) != 0)
-			continue;
-		if (o->kind != OPTION_USERXATTR && o->kind != OPTION_VOLATILE &&
-		    (!value || !*value))
-			return refuse(ret_why, "%s needs a value", key);
-		return set_option(c, o, value, ret_why);
-	}
+	for (i = 0; i < ARRAY_SIZE(options); i++)
+		if (strcmp(options[i].key, key) == 0)
+			return set_option(c, &options[i], value, ret_why);
 	return refuse_unknown(key, ret_why);
+}
+
+/* Pairs that the kernel refuses (ovl_fs_params_verify()). */
+static int
+check_conflicts(const struct tree_config *c, bool userxattr, char **ret_why)
+{
+	bool redirects = c->redirect_dir == REDIRECT_ON;
+
+	if (c->metacopy == 1 && c->redirect_dir != REDIRECT_AUTO && !redirects)
+		return refuse(ret_why, "metacopy=on needs redirect_dir=on");
+	if (!userxattr)
+		return 0;
+	if (redirects || c->redirect_dir == REDIRECT_FOLLOW)
+		return refuse(ret_why,
+			      "redirect_dir=%s needs trusted xattrs, not "
+			      "userxattr: use redirect_dir=nofollow",
+			      redirects ? "on" : "follow");
+	if (c->metacopy == 1)
+		return refuse(
+			ret_why,
+			"metacopy=on needs trusted xattrs, not userxattr");
+	return 0;
+}
+
+/* Can lower hard links be told apart for ever? (ovl_get_indexdir()) */
+static int
+check_index(const struct layer_set *set, char **ret_why)
+{
+	const struct layer *l;
+	unsigned i;
+
+	for (i = 0; i <= set->nr_lowers; i++) {
+		l = i == 0 ? &set->upper->layer : &set->lowers[i - 1];
+		if (!l->has_uuid || !l->decodes_handles || !l->has_xattr)
+			return refuse(ret_why,
+				      "index=on: the file system of \"%s\" has "
+				      "no file handles that can be decoded "
+				      "(needs root, too)",
+				      l->path);
+	}
+	return 0;
+}
+
+int
+option_resolve(const struct tree_config *c, const struct layer_set *set,
+	       bool userxattr, struct features *ret, char **ret_why)
+{
+	bool can_mark = set->upper && set->upper->layer.has_xattr;
+	struct features f = { .userxattr = userxattr };
+	int r;
+
+	r = check_conflicts(c, userxattr, ret_why);
+	if (r < 0)
+		return r;
+	f.follows_redirects =
+		!userxattr && c->redirect_dir != REDIRECT_NOFOLLOW;
+	f.writes_redirects = can_mark && !userxattr &&
+			     (c->redirect_dir == REDIRECT_ON ||
+			      c->redirect_dir == REDIRECT_AUTO);
+	f.metacopy = c->metacopy == 1 && (can_mark || !set->upper);
+	f.index = c->index == 1 && set->upper;
+	/* ovl_create_upper(): where offline changes of a lower would merge. */
+	f.opaque_mkdir = can_mark &&
+			 (f.metacopy || f.index ||
+			  c->redirect_dir == REDIRECT_ON || c->xino == XINO_ON);
+	r = f.index ? check_index(set, ret_why) : 0;
+	if (r == 0)
+		*ret = f;
+	return r;
 }

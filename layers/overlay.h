@@ -18,6 +18,23 @@ int whiteout_is(const struct tree *t, unsigned layer, struct at at,
 		const struct statx *stx);
 
 /*
+ * Look at @at in @layer. PEEK_THERE: *@ret describes it; PEEK_ABSENT: no such
+ * name, or (whiteouts=oci) one of those that only carry marks; PEEK_WHITEOUT:
+ * hidden from here down. Or errno.
+ */
+enum { PEEK_ABSENT, PEEK_THERE, PEEK_WHITEOUT };
+int whiteout_peek(const struct tree *t, unsigned layer, struct at at,
+		  struct statx *ret);
+/*
+ * whiteouts=oci: does the directory @at, opened as @fd, hide what is below
+ * it: by .wh..wh..opq in it, or .wh.NAME beside it?
+ */
+bool whiteout_oci_is_opaque(const struct tree *t, unsigned layer, struct at at,
+			    int fd);
+/* NAME of a .wh.NAME file that hides it; "" for other marks; NULL: no mark. */
+const char *whiteout_oci_name(const char *name);
+
+/*
  * Make a whiteout under a fresh temporary name in the staging area, as a
  * link of the shared one where that goes (overlay.md 3.2).
  */
@@ -46,6 +63,15 @@ ssize_t private_get(const struct tree *t, struct at at, enum private_xattr x,
 int private_set(const struct tree *t, struct at at, enum private_xattr x,
 		const void *value, size_t size);
 
+/* Is the value the one byte 'y'? */
+bool private_is_yes(const struct tree *t, struct at at, enum private_xattr x);
+/*
+ * Which private xattrs @at has: bits 1u << x. All, if that cannot be told:
+ * a bit means that it is worth asking.
+ */
+unsigned private_mask(const struct tree *t, struct at at);
+/* Is the regular file @at metadata only? 1, 0; -EIO: a malformed mark. */
+int metacopy_get(const struct tree *t, struct at at);
 int private_remove(const struct tree *t, struct at at, enum private_xattr x);
 
 /* "trusted.overlay." or "user.overlay.". */

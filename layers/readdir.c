@@ -65,6 +65,20 @@ dirstream_free(struct dirstream *s)
 	free(s);
 }
 
+/* Is what the layer lists not just what is to be seen? */
+static bool
+needs_listing(const struct node *n)
+{
+	const struct dir *d = n->body->dir;
+
+	if (d->is_removed || d->nr_lowers + (d->upper_fd >= 0) > 1)
+		return true;
+	if (d->upper_fd >= 0)
+		return d->is_marked_impure;
+	return d->lowers[0].has_xwhiteouts ||
+	       layer_of(n->body->tree, d->lowers[0].layer)->has_oci_whiteouts;
+}
+
 /*
  * Decide how to list @n, which is locked, and begin. Only here, at offset 0,
  * so that a rewind shows what is new and a copied-up directory as merged.
@@ -77,8 +91,7 @@ dirstream_start(struct dirstream *s, struct node *n, const struct call *c)
 	struct statx stx;
 
 	dirstream_stop(s);
-	if (d->is_removed || d->nr_lowers + is_upper > 1 ||
-	    (is_upper && d->is_marked_impure)) {
+	if (needs_listing(n)) {
 		/* Many entries and layers: not on the loop. */
 		if (c->nowait)
 			return -EAGAIN;

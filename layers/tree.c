@@ -42,6 +42,48 @@ number_devices(struct tree *t)
 		(void)ino_to_path(t, t->layers.lowers[i].dev, 0);
 }
 
+static void
+add_trap(struct tree *t, int fd)
+{
+	struct statx stx;
+
+	if (fd >= 0 && real_statx(AT(fd, ""), &stx) == 0)
+		t->traps[t->nr_traps++] =
+			(struct dir_id){ statx_dev(&stx), stx.stx_ino };
+}
+
+/* What must not be found inside a lower (ovl_setup_trap()). */
+static int
+set_traps(struct tree *t)
+{
+	const struct layer_set *set = &t->layers;
+	unsigned i;
+
+	t->traps = calloc(set->nr_lowers + 3, sizeof(*t->traps));
+	if (!t->traps)
+		return -ENOMEM;
+	for (i = 0; i < set->nr_lowers; i++)
+		add_trap(t, set->lowers[i].fd);
+	if (set->upper) {
+		add_trap(t, set->upper->layer.fd);
+		add_trap(t, set->upper->base_fd);
+		add_trap(t, set->upper->work_fd);
+	}
+	return 0;
+}
+
+bool
+tree_is_trap(const struct tree *t, const struct statx *stx)
+{
+	unsigned i;
+
+	for (i = 0; i < t->nr_traps; i++)
+		if (t->traps[i].ino == stx->stx_ino &&
+		    t->traps[i].dev == statx_dev(stx))
+			return true;
+	return false;
+}
+
 static uint32_t
 largest_namelen(const struct layer_set *set)
 {
@@ -53,6 +95,15 @@ largest_namelen(const struct layer_set *set)
 	return MIN(len, 255u);
 }
 
+static bool
+has_xwhiteouts(const struct tree *t, int fd)
+{
+	char v[2];
+
+	return private_get(t, AT(fd, ""), PRIVATE_OPAQUE, v, sizeof(v)) == 1 &&
+	       v[0] == 'x';
+}
+
 /* All layers' roots merged, whatever their marks (ovl_get_root()). */
 static int
 make_root(struct tree *t)
@@ -61,7 +112,6 @@ make_root(struct tree *t)
 	struct dir *d = dir_new(set->nr_lowers);
 	struct statx stx;
 	struct body *b;
-	char v[2];
 	unsigned i;
 	int r = 0;
 
@@ -70,14 +120,15 @@ make_root(struct tree *t)
 	if (set->upper) {
 		d->upper_fd = real_open_dir(AT(set->upper->layer.fd, ""));
 		r = d->upper_fd < 0 ? d->upper_fd : 0;
-		d->is_marked_impure =
-			private_get(t, AT(set->upper->layer.fd, ""),
-				    PRIVATE_IMPURE, v, sizeof(v)) == 1;
+		d->is_marked_impure = private_is_yes(
+			t, AT(set->upper->layer.fd, ""), PRIVATE_IMPURE);
 	}
 	for (i = 0; i < set->nr_lowers && r == 0; i++) {
 		d->lowers[i].layer = set->lowers[i].idx;
 		d->lowers[i].fd = real_open_dir(AT(set->lowers[i].fd, ""));
 		r = d->lowers[i].fd < 0 ? d->lowers[i].fd : 0;
+		d->lowers[i].has_xwhiteouts =
+			r == 0 && has_xwhiteouts(t, d->lowers[i].fd);
 	}
 	if (r == 0)
 		r = real_statx(AT(set->upper ? set->upper->layer.fd
@@ -127,12 +178,14 @@ tree_open(const struct tree_config *config, tree_warn warn, void *warn_ctx,
 		return -ENOMEM;
 	r = layer_set_open(config, warn, warn_ctx, &t->layers, ret_why);
 	if (r == 0) {
-		t->private_prefix = xattr_prefix(t->layers.userxattr);
+		t->private_prefix = xattr_prefix(t->layers.features.userxattr);
 		t->private_prefix_len = strlen(t->private_prefix);
 		t->namelen = largest_namelen(&t->layers);
 		t->max_idle_dirs = idle_budget(&t->layers);
 		number_devices(t);
-		r = make_root(t);
+		r = set_traps(t);
+		if (r == 0)
+			r = make_root(t);
 		if (r < 0 &&
 		    asprintf(ret_why, "cannot open the layers' roots: %s",
 			     strerror(-r)) < 0)
@@ -154,6 +207,7 @@ tree_close(struct tree *t)
 	node_flush_idle(t);
 	node_unref(t->root);
 	layer_set_fini(&t->layers);
+	free(t->traps);
 	hash_fini(&t->names);
 	hash_fini(&t->bodies);
 	(void)pthread_mutex_destroy(&t->rename_lock);

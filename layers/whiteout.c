@@ -27,6 +27,72 @@ whiteout_is(const struct tree *t, unsigned layer, struct at at,
 	return n < 0 ? (int)n : 1;
 }
 
+#define OCI_PREFIX ".wh."
+#define OCI_PREFIX_LEN (sizeof(OCI_PREFIX) - 1)
+#define OCI_OPAQUE ".wh..wh..opq"
+
+static bool
+has_oci(const struct tree *t, unsigned layer)
+{
+	return layer > 0 && layer_of(t, layer)->has_oci_whiteouts;
+}
+
+const char *
+whiteout_oci_name(const char *name)
+{
+	if (strncmp(name, OCI_PREFIX, OCI_PREFIX_LEN) != 0)
+		return NULL;
+	name += OCI_PREFIX_LEN;
+	/* .wh..wh..opq and what aufs leaves beside it are about no name. */
+	return strncmp(name, OCI_PREFIX, OCI_PREFIX_LEN) == 0 ? "" : name;
+}
+
+/* Is there a .wh.NAME for the name of @at? */
+static bool
+oci_hides(struct at at)
+{
+	char name[OCI_PREFIX_LEN + 256];
+	struct statx stx;
+	size_t len = strlen(at.name);
+
+	if (len + OCI_PREFIX_LEN > 255)
+		return false;
+	memcpy(name, OCI_PREFIX, OCI_PREFIX_LEN);
+	memcpy(name + OCI_PREFIX_LEN, at.name, len + 1);
+	return real_statx(AT(at.fd, name), &stx) == 0;
+}
+
+bool
+whiteout_oci_is_opaque(const struct tree *t, unsigned layer, struct at at,
+		       int fd)
+{
+	struct statx stx;
+
+	return has_oci(t, layer) &&
+	       (real_statx(AT(fd, OCI_OPAQUE), &stx) == 0 || oci_hides(at));
+}
+
+int
+whiteout_peek(const struct tree *t, unsigned layer, struct at at,
+	      struct statx *ret)
+{
+	int r;
+
+	if (has_oci(t, layer) && whiteout_oci_name(at.name))
+		return PEEK_ABSENT;
+	r = real_statx(at, ret);
+	if (r == -ENOENT || r == -ENAMETOOLONG) {
+		if (has_oci(t, layer) && oci_hides(at))
+			return PEEK_WHITEOUT;
+		return PEEK_ABSENT;
+	}
+	if (r == 0)
+		r = whiteout_is(t, layer, at, ret);
+	if (r < 0)
+		return r;
+	return r == 1 ? PEEK_WHITEOUT : PEEK_THERE;
+}
+
 /* Under whiteout_lock: have a shared whiteout in the staging area. */
 static int
 shared_whiteout(struct upper *u)

@@ -47,8 +47,8 @@ ssize_t
 private_get(const struct tree *t, struct at at, enum private_xattr x, void *buf,
 	    size_t size)
 {
-	return real_getxattr(at, private_names[t->layers.userxattr][x], buf,
-			     size);
+	return real_getxattr(at, private_names[t->layers.features.userxattr][x],
+			     buf, size);
 }
 
 int
@@ -56,15 +56,58 @@ private_set(const struct tree *t, struct at at, enum private_xattr x,
 	    const void *value, size_t size)
 {
 	return real_setxattr(t->layers.upper, at,
-			     private_names[t->layers.userxattr][x], value, size,
-			     0);
+			     private_names[t->layers.features.userxattr][x],
+			     value, size, 0);
+}
+
+bool
+private_is_yes(const struct tree *t, struct at at, enum private_xattr x)
+{
+	char v[2];
+
+	return private_get(t, at, x, v, sizeof(v)) == 1 && v[0] == 'y';
+}
+
+unsigned
+private_mask(const struct tree *t, struct at at)
+{
+	const char *const *names = private_names[t->layers.features.userxattr];
+	char list[1024], *p;
+	unsigned mask = 0, i;
+	ssize_t n;
+
+	n = real_listxattr(at, list, sizeof(list) - 1);
+	if (n < 0)
+		return n == -EOPNOTSUPP ? 0 : ~0u;
+	list[n] = '\0';
+	for (p = list; p < list + n; p += strlen(p) + 1) {
+		if (!xattr_is_private(t, p))
+			continue;
+		for (i = 0; i < NR_PRIVATE; i++)
+			if (strcmp(p, names[i]) == 0)
+				mask |= 1u << i;
+	}
+	return mask;
+}
+
+int
+metacopy_get(const struct tree *t, struct at at)
+{
+	ssize_t n = private_get(t, at, PRIVATE_METACOPY, NULL, 0);
+
+	/* ovl_check_metacopy_xattr(): who may not read it has none. */
+	if (n == -ENODATA || n == -EACCES)
+		return 0;
+	if (n < 0)
+		return (int)n;
+	return n > 0 && n < 4 ? -EIO : 1;
 }
 
 int
 private_remove(const struct tree *t, struct at at, enum private_xattr x)
 {
 	return real_removexattr(t->layers.upper, at,
-				private_names[t->layers.userxattr][x]);
+				private_names[t->layers.features.userxattr][x]);
 }
 
 bool

@@ -35,7 +35,7 @@ fixture_sh(struct fixture *f, const char *cmd)
 bool
 fixture_holds(struct fixture *f, const char *cmd)
 {
-	char line[2048];
+	char line[4096];
 
 	(void)snprintf(line, sizeof(line), "cd %s && { %s; }", f->root, cmd);
 	return system(line) == 0;
@@ -56,8 +56,8 @@ fixture_setup(void **state)
 	return 0;
 }
 
-static void
-close_tree(struct fixture *f)
+void
+fixture_close(struct fixture *f)
 {
 	node_unref(f->top);
 	tree_close(f->tree);
@@ -71,7 +71,7 @@ fixture_teardown(void **state)
 	struct fixture *f = *state;
 	char line[128];
 
-	close_tree(f);
+	fixture_close(f);
 	assert_int_equal(f->nr_fds, count_fds());
 	(void)snprintf(line, sizeof(line), "rm -rf %s", f->root);
 	assert_int_equal(0, system(line));
@@ -90,6 +90,38 @@ set(struct tree_config *c, const char *key, const struct fixture *f,
 }
 
 void
+fixture_layers(struct fixture *f, const char *cmd)
+{
+	fixture_sh(f, "rm -rf lower1 lower2 upper work; "
+		      "mkdir lower1 lower2 upper work");
+	fixture_sh(f, cmd);
+}
+
+/* f->options, "key=value,..." */
+static void
+set_options(struct tree_config *c, const struct fixture *f)
+{
+	char copy[512], expanded[512], *rest = copy, *key, *value, *why;
+	size_t len;
+
+	(void)snprintf(copy, sizeof(copy), "%s", f->options);
+	while ((key = strsep(&rest, ","))) {
+		value = strchr(key, '=');
+		if (value)
+			*value++ = '\0';
+		len = value ? strcspn(value, "@") : 0;
+		if (value && value[len] == '@') {
+			(void)snprintf(expanded, sizeof(expanded), "%.*s%s%s",
+				       (int)len, value, f->root,
+				       value + len + 1);
+			value = expanded;
+		}
+		if (tree_config_set(c, key, value, &why) < 0)
+			fail_msg("%s: %s", key, why);
+	}
+}
+
+void
 fixture_open(struct fixture *f, bool with_upper)
 {
 	struct tree_config *c = tree_config_new();
@@ -102,6 +134,8 @@ fixture_open(struct fixture *f, bool with_upper)
 		set(c, "upper", f, "upper");
 		set(c, "work", f, "work");
 	}
+	if (f->options)
+		set_options(c, f);
 	r = tree_open(c, NULL, NULL, &f->tree, &why);
 	if (r < 0)
 		fail_msg("tree_open: %s", why);
@@ -112,7 +146,7 @@ fixture_open(struct fixture *f, bool with_upper)
 void
 fixture_restart(struct fixture *f)
 {
-	close_tree(f);
+	fixture_close(f);
 	fixture_open(f, true);
 }
 

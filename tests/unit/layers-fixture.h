@@ -17,6 +17,8 @@ struct fixture {
 	struct tree *tree;
 	struct node *top; /* the tree's root */
 	unsigned nr_fds; /* open before the tree was */
+	const char *options; /* more of them, "key=value,key=value", or NULL;
+				"@" in a value: the temporary directory */
 };
 
 extern const struct call fixture_call; /* as root, blocking */
@@ -27,6 +29,10 @@ int fixture_setup(void **state);
 int fixture_teardown(void **state);
 /* Open the tree; with_upper false: read-only. Fails the test on error. */
 void fixture_open(struct fixture *f, bool with_upper);
+/* Close the tree, keep the layers. */
+void fixture_close(struct fixture *f);
+/* Fresh, empty layers (the tree is closed), then the shell command @cmd. */
+void fixture_layers(struct fixture *f, const char *cmd);
 /* Close and open again: a restart. */
 void fixture_restart(struct fixture *f);
 

@@ -12,6 +12,7 @@ liblayersfixture_a_SOURCES = \
 layers_unit_tests = \
 	%D%/test-layers-acl \
 	%D%/test-layers-failure \
+	%D%/test-layers-follow \
 	%D%/test-layers-golden \
 	%D%/test-layers-identity \
 	%D%/test-layers-lock \
@@ -29,6 +30,10 @@ TESTS += $(layers_unit_tests)
 %C%_test_layers_failure_SOURCES = %D%/test-layers-failure.c
 %C%_test_layers_failure_CPPFLAGS = $(LAYERS_TEST_CPPFLAGS)
 %C%_test_layers_failure_LDADD = $(LAYERS_TEST_LDADD)
+
+%C%_test_layers_follow_SOURCES = %D%/test-layers-follow.c
+%C%_test_layers_follow_CPPFLAGS = $(LAYERS_TEST_CPPFLAGS)
+%C%_test_layers_follow_LDADD = $(LAYERS_TEST_LDADD)
 
 %C%_test_layers_golden_SOURCES = %D%/test-layers-golden.c
 %C%_test_layers_golden_CPPFLAGS = $(LAYERS_TEST_CPPFLAGS)

@@ -107,9 +107,7 @@ golden(void **state)
 
 	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		print_message("%s\n", cases[i].name);
-		fixture_sh(f, "rm -rf lower1 lower2 upper work; "
-			      "mkdir lower1 lower2 upper work");
-		fixture_sh(f, cases[i].lower);
+		fixture_layers(f, cases[i].lower);
 		fixture_sh(f, "ls -lR --time-style=full-iso lower? >before");
 		fixture_open(f, true);
 		for (j = 0; j < MAX_OPS && cases[i].ops[j].op; j++) {
@@ -117,10 +115,7 @@ golden(void **state)
 				       cases[i].ops[j].b);
 			assert_int_equal(cases[i].ops[j].r, r);
 		}
-		node_unref(f->top);
-		tree_close(f->tree);
-		f->top = NULL;
-		f->tree = NULL;
+		fixture_close(f);
 		assert_true(fixture_holds(f, cases[i].holds));
 		assert_true(fixture_holds(
 			f,

@@ -45,14 +45,18 @@ static const struct {
 	  "touch lower1/f lower2/f; "
 	  "setfattr -n trusted.overlay.whiteout -v y lower1/f",
 	  "", "f", "f", "errno 2" },
-	{ "a redirect is refused, not its directory",
+	{ "a malformed redirect is refused, not its directory",
 	  "mkdir upper/r; touch lower1/ok; "
-	  "setfattr -n trusted.overlay.redirect -v x upper/r",
-	  "", "ok r", "r/x", "errno 1" },
-	{ "so is a file without its data",
-	  "truncate -s 9000 upper/m; touch lower1/ok; "
+	  "setfattr -n trusted.overlay.redirect -v x/y upper/r",
+	  "", "ok r", "r/x", "errno 22" },
+	{ "metadata that is not to be followed",
+	  "truncate -s 9000 upper/m lower1/m; touch lower1/ok; "
 	  "setfattr -n trusted.overlay.metacopy upper/m",
 	  "", "m ok", "m", "errno 1" },
+	{ "metadata without data",
+	  "truncate -s 9000 upper/m; touch lower1/ok; "
+	  "setfattr -n trusted.overlay.metacopy upper/m",
+	  "", "m ok", "m", "errno 5" },
 };
 
 static void
@@ -64,19 +68,14 @@ merge(void **state)
 	SKIP_UNLESS_ROOT();
 	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		print_message("%s\n", cases[i].name);
-		fixture_sh(f, "rm -rf lower1 lower2 upper work; "
-			      "mkdir lower1 lower2 upper work");
-		fixture_sh(f, cases[i].layers);
+		fixture_layers(f, cases[i].layers);
 		fixture_open(f, true);
 		assert_string_equal(cases[i].listed,
 				    fixture_list(f, cases[i].path));
 		if (cases[i].read)
 			assert_string_equal(cases[i].content,
 					    fixture_read(f, cases[i].read));
-		node_unref(f->top);
-		tree_close(f->tree);
-		f->top = NULL;
-		f->tree = NULL;
+		fixture_close(f);
 	}
 }
 
