@@ -181,7 +181,10 @@ tree_setattr(struct node *n, struct handle *h, const struct call *c,
 	if (has_size && (!S_ISREG(n->body->type) || set->size > SIZE_LIMIT))
 		return -EINVAL;
 	/* One copy-up for all of it, without data that is cut off anyway. */
-	r = copyup_node(n, c, has_size && set->size == 0);
+	r = copyup_node(n, c,
+			!has_size        ? COPYUP_META
+			: set->size == 0 ? COPYUP_TRUNCATED
+					 : COPYUP_DATA);
 	if (r == 0 && has_size)
 		r = set_size(n, h, c, set);
 	if (r == 0 && (set->mask & rest || set->mask == ATTR_SET_CTIME))

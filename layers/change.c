@@ -45,7 +45,7 @@ change_begin(struct node *dir, struct name name, const struct call *c,
 			return 0;
 		change_end(ret);
 		if (r == 0)
-			r = copyup_node(dir, c, false);
+			r = copyup_node(dir, c, COPYUP_META);
 		if (r < 0)
 			return r;
 	}

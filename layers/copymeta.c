@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Copying what is not data: owner, mode, times, xattrs, the origin mark. */
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -95,6 +97,43 @@ copyup_times(struct upper *u, struct at to, const struct statx *stx)
 	};
 
 	return real_utimens(u, to, ts);
+}
+
+int
+copyup_flags(struct tree *t, struct at from, struct at to,
+	     const struct statx *stx)
+{
+	const uint64_t guarded = STATX_ATTR_APPEND | STATX_ATTR_IMMUTABLE;
+	CLEANUP_CLOSE int src = -1, dst = -1;
+	char letters[2];
+	size_t nr = 0;
+	struct statx unused;
+	unsigned flags;
+	int r;
+
+	if (!S_ISREG(stx->stx_mode) && !S_ISDIR(stx->stx_mode))
+		return 0;
+	if (stx->stx_attributes & guarded) {
+		if (stx->stx_attributes & STATX_ATTR_APPEND)
+			letters[nr++] = 'a';
+		if (stx->stx_attributes & STATX_ATTR_IMMUTABLE)
+			letters[nr++] = 'i';
+		r = private_set(t, to, PRIVATE_PROTATTR, letters, nr);
+		if (r < 0)
+			return r;
+	}
+	src = real_open(from, O_RDONLY | O_NOATIME, &unused);
+	if (src < 0 || real_get_flags(src, &flags) < 0)
+		return 0; /* no such flags here */
+	flags &= FS_SYNC_FL | FS_NOATIME_FL;
+	if (flags == 0)
+		return 0;
+	dst = real_open(to, O_RDONLY, &unused);
+	if (dst < 0)
+		return dst;
+	/* The upper's file system may know none. */
+	r = real_add_flags(t->layers.upper, dst, flags);
+	return r == -ENOTTY || r == -EOPNOTSUPP ? 0 : r;
 }
 
 int

@@ -21,6 +21,7 @@
 
 #include "cleanup.h"
 #include "copyup.h"
+#include "lookup.h"
 #include "overlay.h"
 
 /* A claim on a body: who holds it copies. */
@@ -35,7 +36,8 @@ struct work {
 	struct upper *u;
 	struct node *n;
 	const struct call *c;
-	bool truncate;
+	enum copyup_what what;
+	bool is_metacopy; /* the data stays below */
 	unsigned layer; /* the source's */
 	int source; /* owned O_PATH */
 	struct statx stx; /* of the source */
@@ -57,14 +59,14 @@ is_claimed(const struct tree *t, const struct body *b)
 
 /* 1: claimed, copy it; 0: somebody did meanwhile. Waits for who does. */
 static int
-claim(struct tree *t, struct copyup *cu)
+claim(struct tree *t, struct copyup *cu, enum copyup_what what)
 {
 	int r = 0;
 
 	(void)pthread_mutex_lock(&t->copyup_lock);
 	while (is_claimed(t, cu->body))
 		(void)pthread_cond_wait(&t->copyup_done, &t->copyup_lock);
-	if (!body_is_upper(cu->body)) {
+	if (!copyup_is_done(cu->body, what)) {
 		LIST_INSERT_HEAD(&t->copyups, cu, by_tree);
 		r = 1;
 	}
@@ -97,6 +99,9 @@ open_source(struct work *w)
 	r = real_statx(AT(w->source, ""), &w->stx);
 	if (r == 0 && (w->stx.stx_mode & S_IFMT) != w->n->body->type)
 		return -ESTALE;
+	/* ovl_need_meta_copy_up() */
+	w->is_metacopy = w->t->layers.features.metacopy &&
+			 S_ISREG(w->stx.stx_mode) && w->what == COPYUP_META;
 	return r;
 }
 
@@ -140,22 +145,75 @@ stage_object(struct work *w)
 	}
 }
 
+/* A descriptor to read the data by: the source's, or what is below it. */
+static int
+open_data(struct work *w)
+{
+	CLEANUP_CLOSE int fd = -1;
+	struct statx stx;
+	unsigned layer;
+	int r;
+
+	if (!atomic_load(&w->n->body->is_metacopy))
+		return real_open(AT(w->source, ""), O_RDONLY | O_NOATIME, &stx);
+	r = lookup_data(w->n, w->c, &fd, &layer);
+	return r < 0 ? r : real_open(AT(fd, ""), O_RDONLY | O_NOATIME, &stx);
+}
+
 static int
 copy_content(struct work *w, bool *ret_synced)
 {
 	CLEANUP_CLOSE int src = -1;
-	struct statx stx;
 	int r;
 
 	*ret_synced = true;
-	if (!S_ISREG(w->stx.stx_mode) || w->truncate || w->stx.stx_size == 0)
+	if (!S_ISREG(w->stx.stx_mode) || w->what == COPYUP_TRUNCATED ||
+	    w->stx.stx_size == 0)
 		return 0;
-	src = real_open(AT(w->source, ""), O_RDONLY | O_NOATIME, &stx);
-	if (src < 0)
-		return src;
-	r = copyup_data(w->u, w->tmpfile, src, w->stx.stx_size, ret_synced);
-	/* The last extent may be a hole. */
-	return r < 0 ? r : real_truncate(w->u, w->tmpfile, w->stx.stx_size);
+	if (!w->is_metacopy) {
+		src = open_data(w);
+		if (src < 0)
+			return src;
+		r = copyup_data(w->u, w->tmpfile, src, w->stx.stx_size,
+				ret_synced);
+		if (r < 0)
+			return r;
+	}
+	/* The last extent may be a hole; metadata is one as a whole. */
+	return real_truncate(w->u, w->tmpfile, w->stx.stx_size);
+}
+
+/* fsync=strict: metadata and directories too. */
+static int
+sync_copy(struct work *w, bool is_synced)
+{
+	CLEANUP_CLOSE int fd = -1;
+	struct statx stx;
+
+	if (!S_ISREG(w->stx.stx_mode) && !S_ISDIR(w->stx.stx_mode))
+		return 0;
+	if (is_synced && !w->u->syncs_all)
+		return 0;
+	if (w->tmpfile >= 0)
+		return real_fsync(w->u, w->tmpfile, false);
+	fd = real_open(w->temp, O_RDONLY, &stx);
+	return fd < 0 ? fd : real_fsync(w->u, fd, false);
+}
+
+/* Marks that are last: they say what the copy is. */
+static int
+mark_copy(struct work *w)
+{
+	const struct layer *l = layer_of(w->t, w->layer);
+	struct at from = AT(w->source, "");
+	int r = 0;
+
+	/* ovl_do_copy_up(): not for one of several links, they part here. */
+	if (S_ISDIR(w->stx.stx_mode) || w->stx.stx_nlink == 1)
+		r = copyup_origin(w->t, l, from, w->temp, w->n->body->path);
+	if (r == 0 && w->is_metacopy)
+		r = private_set(w->t, w->temp, PRIVATE_METACOPY, "", 0);
+	return r;
 }
 
 /*
@@ -166,7 +224,6 @@ copy_content(struct work *w, bool *ret_synced)
 static int
 build(struct work *w)
 {
-	const struct layer *l = layer_of(w->t, w->layer);
 	struct at from = AT(w->source, "");
 	bool is_synced;
 	int r;
@@ -176,14 +233,13 @@ build(struct work *w)
 		r = copyup_owner_mode(w->u, w->temp, &w->stx);
 	if (r == 0)
 		r = copyup_xattrs(w->t, from, w->temp);
-	/* ovl_do_copy_up(): not for one of several links, they part here. */
-	if (r == 0 && (S_ISDIR(w->stx.stx_mode) || w->stx.stx_nlink == 1))
-		r = copyup_origin(w->t, l, from, w->temp, w->n->body->path);
+	if (r == 0)
+		r = copyup_flags(w->t, from, w->temp, &w->stx);
+	if (r == 0)
+		r = mark_copy(w);
 	if (r == 0)
 		r = copyup_times(w->u, w->temp, &w->stx);
-	if (r == 0 && !is_synced)
-		r = real_fsync(w->u, w->tmpfile, false);
-	return r;
+	return r < 0 ? r : sync_copy(w, is_synced);
 }
 
 /* From now on the object is the upper one. Under the locks of body.layer. */
@@ -206,8 +262,13 @@ flip(struct work *w, struct at at)
 	}
 	b->real_dev = statx_dev(&stx);
 	b->real_ino = stx.stx_ino;
+	/* Who holds the lower file open and reads on loses nothing. */
+	if (w->is_metacopy && !atomic_load(&b->is_metacopy))
+		b->data_blocks_512 = w->stx.stx_blocks;
+	atomic_store(&b->is_metacopy, w->is_metacopy);
 	atomic_store_explicit(&b->layer, 0, memory_order_release);
-	atomic_fetch_add(&b->generation, 1);
+	if (!w->is_metacopy)
+		atomic_fetch_add(&b->generation, 1);
 	if (b->dir)
 		(void)pthread_rwlock_unlock(&b->dir->lock);
 	return 0;
@@ -296,7 +357,7 @@ copyup_claimed(struct work *w)
 
 /* Copy @n alone; its parent is in the upper. */
 static int
-copyup_one(struct node *n, const struct call *c, bool truncate)
+copyup_one(struct node *n, const struct call *c, enum copyup_what what)
 {
 	struct tree *t = n->body->tree;
 	struct copyup cu = { .body = n->body };
@@ -305,15 +366,18 @@ copyup_one(struct node *n, const struct call *c, bool truncate)
 		.u = t->layers.upper,
 		.n = n,
 		.c = c,
-		.truncate = truncate,
+		.what = what,
 		.source = -1,
 		.tmpfile = -1,
 	};
 	int r;
 
-	if (!claim(t, &cu))
+	if (!claim(t, &cu, what))
 		return 0;
-	r = copyup_claimed(&w);
+	if (body_is_upper(n->body))
+		r = copyup_late_data(n, c, what == COPYUP_TRUNCATED);
+	else
+		r = copyup_claimed(&w);
 	if (w.name[0])
 		workdir_discard(w.u, w.name);
 	release_claim(t, &cu);
@@ -343,20 +407,20 @@ topmost_lower(struct node *n)
 }
 
 int
-copyup_node(struct node *n, const struct call *c, bool truncate)
+copyup_node(struct node *n, const struct call *c, enum copyup_what what)
 {
 	struct node *top;
 	int r = 0;
 
 	if (!n->body->tree->layers.upper)
 		return -EROFS;
-	if (body_is_upper(n->body))
+	if (copyup_is_done(n->body, what))
 		return 0;
 	if (c->nowait)
 		return -EAGAIN;
-	while (r == 0 && !body_is_upper(n->body)) {
+	while (r == 0 && !copyup_is_done(n->body, what)) {
 		top = topmost_lower(n);
-		r = copyup_one(top, c, truncate && top == n);
+		r = copyup_one(top, c, top == n ? what : COPYUP_META);
 		node_unref(top);
 	}
 	return r;

@@ -5,13 +5,33 @@
 
 #include "node.h"
 
+/* How much of an object must be in the upper. */
+enum copyup_what {
+	COPYUP_META, /* all but the data, if metacopy=on lets that lie below */
+	COPYUP_DATA, /* all */
+	COPYUP_TRUNCATED, /* all, but the caller will cut the data to nothing */
+};
+
 /*
  * Make sure that @n (and every directory above it) is in the upper.
- * @truncate: without its data, the caller will cut it to nothing.
  * No dir.lock may be held. Returns 0, -EROFS (no upper), -EAGAIN (nowait and
  * there is something to do), -ENOSPC and others: @n is then as it was.
  */
-int copyup_node(struct node *n, const struct call *c, bool truncate);
+int copyup_node(struct node *n, const struct call *c, enum copyup_what what);
+
+/* Is there nothing left to do for @what? */
+static inline bool
+copyup_is_done(const struct body *b, enum copyup_what what)
+{
+	return body_is_upper(b) &&
+	       (what == COPYUP_META || !atomic_load(&b->is_metacopy));
+}
+
+/*
+ * copylate.c: give the metadata-only upper file @n, claimed by the caller,
+ * its data, in place, and remove the mark (ovl_copy_up_meta_inode_data()).
+ */
+int copyup_late_data(struct node *n, const struct call *c, bool truncate);
 
 /*
  * Set the impure mark on the upper directory of @dir unless it is known to
@@ -30,6 +50,12 @@ int copyup_xattrs(struct tree *t, struct at from, struct at to);
 /* Owner and mode, in the order that keeps setuid and setgid. */
 int copyup_owner_mode(struct upper *u, struct at to, const struct statx *stx);
 int copyup_times(struct upper *u, struct at to, const struct statx *stx);
+/*
+ * The inode flags of @from, described by @stx: sync and noatime are copied,
+ * immutable and append-only are kept in a mark (ovl_copy_fileattr()).
+ */
+int copyup_flags(struct tree *t, struct at from, struct at to,
+		 const struct statx *stx);
 /* The origin mark of @from, which lies in @layer, to @to. */
 int copyup_origin(struct tree *t, const struct layer *layer, struct at from,
 		  struct at to, uint64_t path);

@@ -23,6 +23,7 @@
 #include "copyup.h"
 #include "file.h"
 #include "overlay.h"
+#include "redirect.h"
 
 /* What is to be made. */
 struct spec {
@@ -119,9 +120,19 @@ create_in_place(struct change *ch, struct spec *s)
 	if (r < 0)
 		return r;
 	r = settle_owner(u, at, s);
-	if (r < 0)
+	if (r < 0) {
 		unmake(u, at, s);
-	return r;
+		return r;
+	}
+	/*
+	 * So that what comes below it later does not merge; only to be on
+	 * the safe side, hence allowed to fail (ovl_create_upper()).
+	 */
+	if (S_ISDIR(s->mode) && ch->dir->body->dir->nr_lowers > 0 &&
+	    ch->dir->body->tree->layers.features.opaque_mkdir)
+		(void)private_set(ch->dir->body->tree, at, PRIVATE_OPAQUE, "y",
+				  1);
+	return 0;
 }
 
 /* The default ACL of the parent, as its children would have got it. */
@@ -428,6 +439,34 @@ open_link_source(struct node *n, const struct call *c, bool *ret_has_origin)
 	return real_open_path(a.at);
 }
 
+/*
+ * A metadata-only file that gets a second name finds its data by an absolute
+ * redirect under both (ovl_link()).
+ */
+static int
+keep_data_found(struct node *n, const struct call *c)
+{
+	CLEANUP_ACCESS struct access a = ACCESS_NONE;
+	CLEANUP_UNLOCK pthread_mutex_t *lock = NULL;
+	struct tree *t = n->body->tree;
+	int r;
+
+	if (!atomic_load(&n->body->is_metacopy))
+		return 0;
+	r = lock_mutex(&t->rename_lock, c);
+	if (r < 0)
+		return r;
+	lock = &t->rename_lock;
+	r = access_begin(n, c, &a);
+	if (r < 0)
+		return r;
+	/* Without a name, or too deep: it needs data of its own. */
+	r = a.locked ? redirect_set(n, a.at, true) : -EXDEV;
+	access_end(&a);
+	(void)pthread_mutex_unlock(take_ptr(&lock));
+	return r == -EXDEV ? copyup_node(n, c, COPYUP_DATA) : r;
+}
+
 static int
 link_over_whiteout(struct change *ch, int fd)
 {
@@ -472,7 +511,9 @@ tree_link(struct node *n, const struct call *c, struct node *dir,
 	r = change_begin(dir, name, c, check_link, n, &ch);
 	change_end(&ch);
 	if (r == 0)
-		r = copyup_node(n, c, false);
+		r = copyup_node(n, c, COPYUP_META);
+	if (r == 0)
+		r = keep_data_found(n, c);
 	if (r == 0)
 		r = fd = open_link_source(n, c, &has_origin);
 	if (r >= 0)

@@ -264,7 +264,8 @@ tree_open_node(struct node *n, const struct call *c, int flags,
 	if (!S_ISREG(n->body->type))
 		return -ENXIO;
 	if ((flags & O_ACCMODE) != O_RDONLY || flags & O_TRUNC)
-		r = copyup_node(n, c, flags & O_TRUNC);
+		r = copyup_node(
+			n, c, flags & O_TRUNC ? COPYUP_TRUNCATED : COPYUP_DATA);
 	if (r < 0)
 		return r;
 	h = handle_new(n, flags);

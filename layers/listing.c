@@ -384,3 +384,23 @@ listing_is_empty(struct node *n, bool *ret_has_whiteouts)
 	*ret_has_whiteouts = has_whiteouts;
 	return 1;
 }
+
+static int
+remove_one(void *ctx, const struct layer_dir *ld, const struct dirent64 *raw)
+{
+	struct tree *t = ctx;
+	struct entry e = { 0 };
+	int r = judge(t, ld, raw, &e);
+
+	if (r == 0 && e.is_hidden)
+		r = real_unlink(t->layers.upper, AT(ld->fd, raw->d_name), 0);
+	return r == -ENOENT ? 0 : r;
+}
+
+int
+listing_remove_whiteouts(struct tree *t, int upper_fd)
+{
+	struct layer_dir ld = { 0 };
+
+	return for_each_raw(&ld, AT(upper_fd, "."), remove_one, t);
+}

@@ -25,4 +25,10 @@ int listing_emit(const struct listing *l, uint64_t off, dirent_emit emit,
  */
 int listing_is_empty(struct node *n, bool *ret_has_whiteouts);
 
+/*
+ * Remove the whiteouts from an upper directory that hides nothing with them
+ * any more. Best effort; returns 0 or the first errno.
+ */
+int listing_remove_whiteouts(struct tree *t, int upper_fd);
+
 #endif

@@ -9,12 +9,14 @@ liblayers_a_SOURCES = \
 	%D%/change.c \
 	%D%/change.h \
 	%D%/copydata.c \
+	%D%/copylate.c \
 	%D%/copymeta.c \
 	%D%/copyup.c \
 	%D%/copyup.h \
 	%D%/create.c \
 	%D%/file.c \
 	%D%/file.h \
+	%D%/flatten.c \
 	%D%/ino.c \
 	%D%/layer-check.c \
 	%D%/layer-probe.c \
@@ -36,6 +38,8 @@ liblayers_a_SOURCES = \
 	%D%/real-path.h \
 	%D%/real.c \
 	%D%/real.h \
+	%D%/redirect.c \
+	%D%/redirect.h \
 	%D%/remove.c \
 	%D%/rename.c \
 	%D%/search.c \

@@ -23,11 +23,10 @@ found_path(struct search *s)
 	const struct statx *stx = &s->top;
 	uint64_t path;
 
-	if (s->dir) {
-		if (s->dir->nr_lowers > 0)
-			stx = &s->top_lower;
+	if (s->dir && s->dir->nr_lowers > 0) {
+		stx = &s->top_lower;
 	} else if (s->top_layer == 0 && d->is_marked_impure &&
-		   origin_decode(s->t, AT(d->upper_fd, s->name),
+		   origin_decode(s->t, AT(d->upper_fd, s->asked),
 				 stx->stx_mode & S_IFMT, &path) == 0) {
 		/* Only a directory marked impure has such children. */
 		return path;
@@ -39,17 +38,20 @@ static struct node *
 make_node(struct search *s, struct node *parent, struct name name)
 {
 	bool is_linked = !s->dir && s->top_layer == 0 && s->top.stx_nlink > 1;
+	uint64_t path = found_path(s);
 	struct body *b = NULL;
 
 	if (is_linked)
 		b = body_find(s->t, statx_dev(&s->top), s->top.stx_ino);
 	if (!b) {
-		b = body_new(s->t, &s->top, s->top_layer, found_path(s),
+		b = body_new(s->t, &s->top, s->top_layer, path,
 			     take_ptr(&s->dir));
 		if (!b)
 			return NULL;
 		atomic_init(&b->is_metacopy, s->top_is_metacopy);
 		b->data_blocks_512 = s->data_blocks_512;
+		if (!b->dir && s->nr_lower_hits > 0)
+			b->lower_nlink = s->top_lower.stx_nlink;
 		if (s->is_data_lazy) /* as ovl_getattr(), before it is looked at */
 			b->data_blocks_512 =
 				(s->top.stx_size + 4095) / 4096 * 8;
@@ -173,6 +175,21 @@ lookup_data_locked(struct node *n, struct node *dir, const struct call *c,
 	*ret_layer = s.data_layer;
 	*ret_fd = take_fd(&s.data_fd);
 	return 0;
+}
+
+int
+lookup_pin(struct node *n, struct node *dir, struct at at, const struct call *c)
+{
+	unsigned layer;
+	int fd, r = node_pin(n, at);
+
+	if (r < 0 || !atomic_load(&n->body->is_metacopy))
+		return r;
+	r = lookup_data_locked(n, dir, c, &fd, &layer);
+	/* Without data there is nothing to lose; only reads will fail. */
+	if (r == 0)
+		node_pin_data(n, fd, layer);
+	return r == -EAGAIN ? r : 0;
 }
 
 int

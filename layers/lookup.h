@@ -42,6 +42,13 @@ int lookup_data(struct node *n, const struct call *c, int *ret_fd,
 int lookup_data_locked(struct node *n, struct node *dir, const struct call *c,
 		       int *ret_fd, unsigned *ret_layer);
 
+/*
+ * The name of @n, at @at below the locked @dir, is about to go: keep a way to
+ * the object, and to its data (node_pin(), node_pin_data()).
+ */
+int lookup_pin(struct node *n, struct node *dir, struct at at,
+	       const struct call *c);
+
 static inline void
 cleanup_found(struct found *f)
 {

@@ -98,17 +98,24 @@ dir_new(unsigned nr_lowers)
 }
 
 void
-dir_free(struct dir *d)
+dir_drop_lowers(struct dir *d)
 {
 	unsigned i;
 
+	for (i = 0; i < d->nr_lowers; i++)
+		if (d->lowers[i].fd >= 0)
+			(void)real_close(d->lowers[i].fd);
+	d->nr_lowers = 0;
+}
+
+void
+dir_free(struct dir *d)
+{
 	if (!d)
 		return;
 	if (d->upper_fd >= 0)
 		(void)real_close(d->upper_fd);
-	for (i = 0; i < d->nr_lowers; i++)
-		if (d->lowers[i].fd >= 0)
-			(void)real_close(d->lowers[i].fd);
+	dir_drop_lowers(d);
 	(void)pthread_rwlock_destroy(&d->lock);
 	free(d->lowers);
 	free(d);

@@ -92,6 +92,8 @@ struct body {
 	 */
 	atomic_bool is_metacopy;
 	uint64_t data_blocks_512;
+	/* Links of the topmost lower object, no directory; 0: none. Const */
+	uint32_t lower_nlink;
 	atomic_bool may_have_suid; /* writes must look at suid and sgid */
 	pthread_mutex_t lock;
 	/* under lock */
@@ -256,6 +258,8 @@ void body_unref(struct body *b);
 struct body *body_publish(struct body *b);
 
 struct dir *dir_new(unsigned nr_lowers);
+/* Let it have no lowers (locked exclusive): it is opaque now. */
+void dir_drop_lowers(struct dir *d);
 /* Closes its descriptors. NULL is fine. */
 void dir_free(struct dir *d);
 

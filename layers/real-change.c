@@ -162,6 +162,20 @@ real_removexattr(struct upper *u, struct at at, const char *name)
 }
 
 int
+real_add_flags(struct upper *u, int fd, unsigned flags)
+{
+	unsigned now;
+	int r = real_get_flags(fd, &now), value;
+
+	if (r < 0)
+		return r;
+	value = (int)(now | flags);
+	if ((unsigned)value == now)
+		return 0;
+	RETURN_CHANGE(u, ioctl(fd, FS_IOC_SETFLAGS, &value));
+}
+
+int
 real_truncate(struct upper *u, int fd, uint64_t size)
 {
 	RETURN_CHANGE(u, ftruncate(fd, (off_t)size));

@@ -12,9 +12,11 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <linux/stat.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -214,6 +216,17 @@ real_seek(int fd, uint64_t off, int whence)
 	off_t r = lseek(fd, (off_t)off, whence);
 
 	return r < 0 ? -errno : r;
+}
+
+int
+real_get_flags(int fd, unsigned *ret)
+{
+	int flags, r = ioctl(fd, FS_IOC_GETFLAGS, &flags);
+
+	if (r < 0)
+		return -errno;
+	*ret = (unsigned)flags;
+	return 0;
 }
 
 int

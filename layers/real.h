@@ -69,6 +69,8 @@ ssize_t real_preadv(int fd, const struct iovec *iov, unsigned nr_iov,
 		    uint64_t off, bool nowait);
 /* SEEK_DATA or SEEK_HOLE; -ENXIO past the last data. */
 int64_t real_seek(int fd, uint64_t off, int whence);
+/* Inode flags (FS_IOC_GETFLAGS) of an open file. -ENOTTY: has none. */
+int real_get_flags(int fd, unsigned *ret);
 /* close(2), with its result. */
 int real_close(int fd);
 
@@ -96,6 +98,8 @@ int real_setxattr(struct upper *u, struct at at, const char *name,
 		  const void *value, size_t size, int flags);
 int real_removexattr(struct upper *u, struct at at, const char *name);
 
+/* Set inode flags beside those that are set. */
+int real_add_flags(struct upper *u, int fd, unsigned flags);
 int real_truncate(struct upper *u, int fd, uint64_t size);
 /* @dsync: this write is on disk when it returns (RWF_DSYNC). */
 ssize_t real_pwritev(struct upper *u, int fd, const struct iovec *iov,

@@ -96,19 +96,17 @@ remove_and_whiteout(struct change *ch, bool has_upper_dir)
 }
 
 static int
-remove_file(struct change *ch)
+remove_file(struct change *ch, const struct call *c)
 {
 	struct node *n = ch->f.node;
 	bool needs_whiteout = true, is_upper = body_is_upper(n->body);
-	struct access a = ACCESS_NONE;
 	int r = 0, fd;
 
 	/* Those who hold it keep a way to it. */
 	if (node_is_shared(n)) {
 		fd = dir_fd_of(ch->dir->body->dir,
 			       atomic_load(&n->body->layer));
-		a.at = AT(fd, ch->buf);
-		r = node_pin(n, a.at);
+		r = lookup_pin(n, ch->dir, AT(fd, ch->buf), c);
 	}
 	if (r == 0 && is_upper)
 		r = lookup_lower_positive(ch->dir, ch->name, &needs_whiteout);
@@ -193,7 +191,7 @@ remove_name(struct node *dir, struct name name, const struct removal *rm)
 		locked = ch.f.node;
 		r = remove_dir(&ch, ch.f.node);
 	} else {
-		r = remove_file(&ch);
+		r = remove_file(&ch, rm->c);
 	}
 	if (r == 0)
 		change_gone(&ch);

@@ -18,6 +18,7 @@
 #include "copyup.h"
 #include "listing.h"
 #include "overlay.h"
+#include "redirect.h"
 
 struct rename {
 	struct tree *t;
@@ -25,7 +26,9 @@ struct rename {
 	const struct node *only; /* the source must be this one, or NULL */
 	struct change old, new;
 	struct node *new_locked; /* the directory to be replaced, locked */
+	bool wants_rename_lock; /* also within one directory */
 	bool holds_rename_lock;
+	bool is_too_long; /* for a redirect: the source must be flattened */
 	bool new_has_whiteouts;
 };
 
@@ -56,15 +59,17 @@ lock_dirs(struct rename *rn, struct node *olddir, struct node *newdir)
 	bool new_first;
 	int r;
 
+	if (olddir != newdir || rn->wants_rename_lock) {
+		r = lock_mutex(&rn->t->rename_lock, rn->c);
+		if (r < 0)
+			return r;
+		rn->holds_rename_lock = true;
+	}
 	if (olddir == newdir) {
 		r = lock_one(&rn->old, olddir, rn->c);
 		rn->new.dir = rn->old.dir;
 		return r;
 	}
-	r = lock_mutex(&rn->t->rename_lock, rn->c);
-	if (r < 0)
-		return r;
-	rn->holds_rename_lock = true;
 	new_first = is_above(newdir, olddir) ||
 		    (!is_above(olddir, newdir) && newdir < olddir);
 	if (new_first)
@@ -127,9 +132,6 @@ check(struct rename *rn)
 		return -ENOTDIR;
 	if (n && !d && n->body->dir)
 		return -EISDIR;
-	/* ovl_can_move(): only what is purely of the upper. */
-	if (d && (d->nr_lowers > 0 || d->upper_fd < 0))
-		return -EXDEV;
 	return n && n->body->dir ? check_target_dir(rn) : 0;
 }
 
@@ -157,29 +159,74 @@ is_all_upper(const struct rename *rn)
 	       body_is_upper(rn->new.dir->body);
 }
 
+/* Is something of @n in a lower that its new name would not lead to? */
+static bool
+needs_redirect(const struct node *n)
+{
+	const struct dir *d = n->body->dir;
+
+	return d ? d->nr_lowers > 0 : atomic_load(&n->body->is_metacopy);
+}
+
+/* Must the source become purely upper, for want of a redirect? */
+static bool
+needs_flattening(const struct rename *rn)
+{
+	const struct node *n = rn->old.f.node;
+
+	return n->body->dir && n->body->dir->nr_lowers > 0 &&
+	       (!rn->t->layers.features.writes_redirects || rn->is_too_long);
+}
+
+/* ovl_set_redirect(), ovl_need_absolute_redirect() */
+static int
+mark_redirect(struct rename *rn)
+{
+	struct node *n = rn->old.f.node;
+	bool is_absolute = rn->old.dir != rn->new.dir ||
+			   (!n->body->dir && n->body->lower_nlink > 1);
+	int r;
+
+	/* The ancestors must stay where they are meanwhile. */
+	if (is_absolute && !rn->holds_rename_lock)
+		return -EDEADLK;
+	r = redirect_set(n, change_at(&rn->old), is_absolute);
+	rn->is_too_long = r == -EXDEV;
+	return r;
+}
+
+/*
+ * A directory that comes into a merged one must not merge with what is, or
+ * later comes, below its new name (ovl_set_opaque()).
+ */
+static int
+mark_opaque(struct rename *rn)
+{
+	struct at old = change_at(&rn->old);
+
+	if (private_is_yes(rn->t, old, PRIVATE_OPAQUE))
+		return 0;
+	return private_set(rn->t, old, PRIVATE_OPAQUE, "y", 1);
+}
+
 /* The marks that must be on disk before the object moves. */
 static int
 mark_before(struct rename *rn)
 {
-	struct at old = change_at(&rn->old);
-	const struct dir *od = rn->old.f.node->body->dir;
-	const struct dir *nd = rn->new.dir->body->dir;
-	char v[2];
+	struct node *n = rn->old.f.node;
 	int r = 0;
 
 	if (rn->old.dir != rn->new.dir &&
-	    private_get(rn->t, old, PRIVATE_ORIGIN, NULL, 0) >= 0)
+	    private_get(rn->t, change_at(&rn->old), PRIVATE_ORIGIN, NULL, 0) >=
+		    0)
 		r = copyup_mark_impure(rn->new.dir);
-	if (r < 0 || !od || nd->nr_lowers == 0)
+	if (r < 0)
 		return r;
-	/*
-	 * A directory that comes into a merged one must not merge with what
-	 * is, or later comes, below its new name (ovl_set_opaque()).
-	 */
-	if (private_get(rn->t, old, PRIVATE_OPAQUE, v, sizeof(v)) == 1 &&
-	    v[0] == 'y')
-		return 0;
-	return private_set(rn->t, old, PRIVATE_OPAQUE, "y", 1);
+	if (needs_redirect(n))
+		return mark_redirect(rn);
+	if (n->body->dir && rn->new.dir->body->dir->nr_lowers > 0)
+		return mark_opaque(rn);
+	return 0;
 }
 
 /* Those who hold what is replaced keep a way to it. */
@@ -192,7 +239,7 @@ pin_target(struct rename *rn)
 	if (!n || n->body->dir || !node_is_shared(n))
 		return 0;
 	fd = dir_fd_of(rn->new.dir->body->dir, atomic_load(&n->body->layer));
-	return node_pin(n, AT(fd, rn->new.buf));
+	return lookup_pin(n, rn->new.dir, AT(fd, rn->new.buf), rn->c);
 }
 
 /* Which renameat2() it takes: the table in overlay.md 5. */
@@ -244,23 +291,57 @@ rename_locked(struct rename *rn)
 	return 0;
 }
 
-/* One try; 1: copy @ret_copy up (counted) and come again. */
+/* What must be done, with no lock held, before a rename can be tried again. */
+enum retry { RETRY_NOT, RETRY_COPYUP, RETRY_FLATTEN, RETRY_LOCK };
+
+/* One try; else *@ret_node (counted) is to be treated as *@ret says. */
 static int
 rename_try(struct rename *rn, struct node *olddir, struct node *newdir,
-	   struct node **ret_copy)
+	   enum retry *ret, struct node **ret_node)
 {
 	int r = rename_begin(rn, olddir, newdir);
+	struct node *n = rn->old.f.node;
 
+	*ret = RETRY_NOT;
 	if (r != 0)
 		return r < 0 ? r : 0;
-	if (is_all_upper(rn))
-		return rename_locked(rn);
-	/* The source brings its own directory along. */
-	if (!body_is_upper(rn->old.f.node->body))
-		*ret_copy = node_ref(rn->old.f.node);
-	else
-		*ret_copy = node_ref(newdir);
-	return 1;
+	if (needs_flattening(rn)) {
+		*ret = RETRY_FLATTEN;
+	} else if (!is_all_upper(rn)) {
+		*ret = RETRY_COPYUP;
+		/* The source brings its own directory along. */
+		if (body_is_upper(n->body))
+			n = newdir;
+	} else {
+		r = rename_locked(rn);
+		if (r == -EDEADLK)
+			*ret = RETRY_LOCK;
+		else if (r == -EXDEV && rn->is_too_long)
+			*ret = n->body->dir ? RETRY_FLATTEN : RETRY_COPYUP;
+		else
+			return r;
+	}
+	*ret_node = node_ref(n);
+	return 0;
+}
+
+/* Without locks: what the next try needs. */
+static int
+prepare_retry(struct rename *rn, enum retry retry, struct node *n)
+{
+	switch (retry) {
+	case RETRY_FLATTEN:
+		return flatten_dir(n, rn->c);
+	case RETRY_COPYUP:
+		return copyup_node(n, rn->c,
+				   rn->is_too_long ? COPYUP_DATA : COPYUP_META);
+	case RETRY_LOCK:
+		rn->wants_rename_lock = true;
+		return 0;
+	case RETRY_NOT:
+		break;
+	}
+	return 0;
 }
 
 static int
@@ -274,7 +355,8 @@ do_rename(struct node *olddir, struct name oldname, struct node *newdir,
 		.old = { .name = oldname },
 		.new = { .name = newname },
 	};
-	struct node *copy;
+	struct node *n;
+	enum retry retry;
 	int r;
 
 	if (newdir->body->tree != rn.t)
@@ -287,15 +369,13 @@ do_rename(struct node *olddir, struct name oldname, struct node *newdir,
 	name_copy(oldname, rn.old.buf);
 	name_copy(newname, rn.new.buf);
 	do {
-		copy = NULL;
-		r = rename_try(&rn, olddir, newdir, &copy);
+		n = NULL;
+		r = rename_try(&rn, olddir, newdir, &retry, &n);
 		rename_end(&rn);
-		if (r == 1) {
-			r = copyup_node(copy, c, false);
-			node_unref(copy);
-			r = r < 0 ? r : 1;
-		}
-	} while (r == 1);
+		if (r == 0)
+			r = prepare_retry(&rn, retry, n);
+		node_unref(n);
+	} while (r == 0 && retry != RETRY_NOT);
 	return r;
 }
 

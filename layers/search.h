@@ -12,6 +12,7 @@ struct search {
 	struct tree *t;
 	const struct call *c;
 	const struct dir *parent; /* borrowed, locked */
+	const char *asked; /* borrowed: the name that is looked for */
 	bool wants_data; /* open the data of a metadata-only file */
 
 	/* The state of the search: the kernel's struct ovl_lookup_data. */
@@ -37,7 +38,7 @@ struct search {
 #define SEARCH_INIT(t_, c_, parent_, name_)                                 \
 	{                                                                   \
 		.t = (t_), .c = (c_), .parent = (parent_), .name = (name_), \
-		.lower_fd = -1, .data_fd = -1                               \
+		.asked = (name_), .lower_fd = -1, .data_fd = -1             \
 	}
 
 /*

@@ -157,7 +157,7 @@ tree_setxattr(struct node *n, struct handle *h, const struct call *c,
 		if (r < 0)
 			return r;
 	}
-	r = copyup_node(n, c, false);
+	r = copyup_node(n, c, COPYUP_META);
 	if (r == 0)
 		r = access_begin(n, c, &a);
 	if (r < 0)

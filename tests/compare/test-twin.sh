@@ -39,7 +39,7 @@ upper() {
 }
 mount_overlay() {
 	mount -t overlay veneer-test \
-		-o "lowerdir=$1/l1:$1/l2,upperdir=$1/upper,workdir=$1/work" merged
+		-o "lowerdir=$1/l1:$1/l2,upperdir=$1/upper,workdir=$1/work,redirect_dir=on" merged
 }
 names() { (cd merged && find . | sort); }
 served_names() {
@@ -61,7 +61,7 @@ for seed in $seeds; do
 	prepare v
 	mount_overlay k
 	: >log
-	serve --lower v/l1 --lower v/l2 --upper v/upper --work v/work --listen unix:sock --log-level info
+	serve --lower v/l1 --lower v/l2 --upper v/upper --work v/work -o redirect_dir=on --listen unix:sock --log-level info
 	ok=1
 	"$twin" "$PWD/merged" "$PWD/sock" "$seed" "$steps" >steps 2>&1 || ok=0
 	stop_server
@@ -73,7 +73,7 @@ for seed in $seeds; do
 		mount_overlay v && names >want
 		umount merged
 		: >log
-		serve --lower k/l1 --lower k/l2 --upper k/upper --work k/work --listen unix:sock --log-level info
+		serve --lower k/l1 --lower k/l2 --upper k/upper --work k/work -o redirect_dir=on --listen unix:sock --log-level info
 		{ echo .; served_names ''; } | sort >got
 		stop_server
 		diff -u want got >>steps || ok=0

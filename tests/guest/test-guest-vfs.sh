@@ -10,6 +10,12 @@ need_root
 need setfattr
 rig_prepare || exit
 modes="none mmap loose"
+# Each with other options, the same for both.
+declare -A options_of=(
+	[none]=redirect_dir=on,metacopy=off,index=off
+	[mmap]=redirect_dir=on,metacopy=on,index=off
+	[loose]=redirect_dir=on,metacopy=off,index=off
+)
 
 mkdir bin
 gcc -static -O1 -D_GNU_SOURCE -std=gnu11 -o bin/vfs-ops "$here"/vfs-ops*.c ||
@@ -19,7 +25,7 @@ fingerprint() { (cd "$1" && find l1 l2 l3 -printf '%p %y %m %U %G %s %T@ %l\n' |
 trees=()
 for mode in $modes; do
 	sh "$here/prepare-layers.sh" "$mode" || fail "prepare"
-	trees+=(--tree "name=$mode,lower=$mode/l1,lower=$mode/l2,lower=$mode/l3,upper=$mode/upper,work=$mode/work")
+	trees+=(--tree "name=$mode,lower=$mode/l1,lower=$mode/l2,lower=$mode/l3,upper=$mode/upper,work=$mode/work,${options_of[$mode]}")
 	fingerprint "$mode" >"$mode/before"
 done
 serve "${trees[@]}" --listen tcp:127.0.0.1:0
@@ -47,10 +53,10 @@ upper() {
 }
 failed=0
 for mode in $modes; do
-	k=kernel-$mode
+	k=kernel-$mode options=${options_of[$mode]}
 	sh "$here/prepare-layers.sh" "$k" || fail "prepare"
 	mkdir "$k/merged"
-	mount -t overlay veneer-test -o "lowerdir=$k/l1:$k/l2:$k/l3,upperdir=$k/upper,workdir=$k/work" "$k/merged" ||
+	mount -t overlay veneer-test -o "lowerdir=$k/l1:$k/l2:$k/l3,upperdir=$k/upper,workdir=$k/work,$options" "$k/merged" ||
 		skip "cannot mount overlayfs"
 	on_exit "umount $PWD/$k/merged"
 	[ $mode = none ] && m= || m=mmap
@@ -73,7 +79,7 @@ for mode in $modes; do
 	# The kernel mounts veneer's upper and sees the same tree.
 	mkdir "$mode/merged"
 	dmesg -C 2>/dev/null
-	mount -t overlay veneer-test -o "lowerdir=$mode/l1:$mode/l2:$mode/l3,upperdir=$mode/upper,workdir=$mode/work" "$mode/merged" ||
+	mount -t overlay veneer-test -o "lowerdir=$mode/l1:$mode/l2:$mode/l3,upperdir=$mode/upper,workdir=$mode/work,$options" "$mode/merged" ||
 		fail "the kernel does not mount veneer's upper"
 	on_exit "umount $PWD/$mode/merged"
 	sed -n '/^== the tree/,$p' "$mode.out" | sed -n 's/^  \(\.[^:]*\): .*/\1/p' | sort >want

@@ -107,6 +107,7 @@ renames(void)
 	list("ren");
 	cat("ren/f1");
 	DO(rename("ren", "ren-dir"));
+	DO(rename("ren-dir", "ren"));
 	DO(mkdir("pure", 0755));
 	DO(close(open("pure/x", O_CREAT | O_RDWR, 0644)));
 	DO(rename("pure", "ren/pure"));

@@ -160,7 +160,7 @@ static struct node *
 walk_dir(struct fixture *f, const char *path, struct name *ret_last)
 {
 	const char *slash = strrchr(path, '/');
-	char dir[256];
+	char dir[1024];
 	int r;
 
 	*ret_last = fixture_name(slash ? slash + 1 : path);
@@ -187,6 +187,20 @@ fixture_walk(struct fixture *f, const char *path, int *ret_err)
 	*ret_err =
 		tree_walk(f->top, &fixture_call, names, nr, idents, &got, &n);
 	return *ret_err < 0 ? NULL : n;
+}
+
+uint64_t
+fixture_path(struct fixture *f, const char *path)
+{
+	struct ident ident;
+	struct node *n;
+	int r;
+
+	n = fixture_walk(f, path, &r);
+	assert_int_equal(0, r);
+	assert_int_equal(0, tree_ident(n, &fixture_call, &ident));
+	node_unref(n);
+	return ident.path;
 }
 
 struct names {

@@ -44,6 +44,8 @@ bool fixture_holds(struct fixture *f, const char *cmd);
 struct name fixture_name(const char *s);
 /* Walk "a/b/c" from the root; NULL and *ret_err on failure. */
 struct node *fixture_walk(struct fixture *f, const char *path, int *ret_err);
+/* The ident.path of @path. */
+uint64_t fixture_path(struct fixture *f, const char *path);
 /* The names in the directory @path, sorted, with spaces between. */
 const char *fixture_list(struct fixture *f, const char *path);
 /* The whole content of @path (under 4 KiB), or "errno N". */
@@ -53,6 +55,25 @@ int fixture_write(struct fixture *f, const char *path, const char *text);
 /* Do "OP ARG [ARG]" by one of: unlink rmdir mkdir create rename link chmod
  * truncate symlink; returns 0 or a negative errno. */
 int fixture_do(struct fixture *f, const char *op, const char *a, const char *b);
+
+/* Operations, and what must hold in the layers after them. */
+#define GOLDEN_MAX_OPS 6
+struct golden_case {
+	const char *name;
+	const char *lower; /* a shell command that fills the layers */
+	struct {
+		const char *op, *a, *b;
+		int r;
+	} ops[GOLDEN_MAX_OPS];
+	const char *holds; /* a shell command, in the temporary directory */
+};
+
+/*
+ * Run each case on fresh layers with the tree options @options. The lowers
+ * must stay as they were, and the staging area be empty afterwards.
+ */
+void golden_run(struct fixture *f, const char *options,
+		const struct golden_case *cases, size_t nr_cases);
 
 /* Tests that need kernel privileges (trusted xattrs, mounts). */
 #define SKIP_UNLESS_ROOT()                                      \

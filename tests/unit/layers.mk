@@ -7,7 +7,8 @@ check_LIBRARIES += liblayersfixture.a
 liblayersfixture_a_CPPFLAGS = $(LAYERS_TEST_CPPFLAGS)
 liblayersfixture_a_SOURCES = \
 	%D%/layers-fixture.c \
-	%D%/layers-fixture.h
+	%D%/layers-fixture.h \
+	%D%/layers-golden.c
 
 layers_unit_tests = \
 	%D%/test-layers-acl \
@@ -17,7 +18,9 @@ layers_unit_tests = \
 	%D%/test-layers-identity \
 	%D%/test-layers-lock \
 	%D%/test-layers-merge \
+	%D%/test-layers-metacopy \
 	%D%/test-layers-open-files \
+	%D%/test-layers-redirect \
 	%D%/test-layers-startup \
 	%D%/test-layers-threads
 check_PROGRAMS += $(layers_unit_tests)
@@ -51,9 +54,17 @@ TESTS += $(layers_unit_tests)
 %C%_test_layers_merge_CPPFLAGS = $(LAYERS_TEST_CPPFLAGS)
 %C%_test_layers_merge_LDADD = $(LAYERS_TEST_LDADD)
 
+%C%_test_layers_metacopy_SOURCES = %D%/test-layers-metacopy.c
+%C%_test_layers_metacopy_CPPFLAGS = $(LAYERS_TEST_CPPFLAGS)
+%C%_test_layers_metacopy_LDADD = $(LAYERS_TEST_LDADD)
+
 %C%_test_layers_open_files_SOURCES = %D%/test-layers-open-files.c
 %C%_test_layers_open_files_CPPFLAGS = $(LAYERS_TEST_CPPFLAGS)
 %C%_test_layers_open_files_LDADD = $(LAYERS_TEST_LDADD)
+
+%C%_test_layers_redirect_SOURCES = %D%/test-layers-redirect.c
+%C%_test_layers_redirect_CPPFLAGS = $(LAYERS_TEST_CPPFLAGS)
+%C%_test_layers_redirect_LDADD = $(LAYERS_TEST_LDADD)
 
 %C%_test_layers_startup_SOURCES = %D%/test-layers-startup.c
 %C%_test_layers_startup_CPPFLAGS = $(LAYERS_TEST_CPPFLAGS)

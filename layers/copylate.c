@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Data for a file that was copied up without it (metacopy=on).
+ *
+ * It is copied into the upper file in place: as long as the mark is there,
+ * everybody reads the lower's data. The mark goes last, when the data is on
+ * disk, and then the generation moves. A crash leaves the mark, and the copy
+ * is made again.
+ */
+#include <errno.h>
+#include <fcntl.h>
+
+#include "cleanup.h"
+#include "copyup.h"
+#include "lookup.h"
+#include "overlay.h"
+
+#define CAPABILITY "security.capability"
+
+struct late {
+	struct tree *t;
+	struct upper *u;
+	int top; /* owned O_PATH: the upper object */
+	int dst; /* owned: the same, open for writing */
+	struct statx stx; /* of it, before anything was written */
+	char capability[64];
+	ssize_t capability_len; /* <= 0: it has none */
+};
+
+static int
+open_top(struct late *l, struct node *n, const struct call *c)
+{
+	CLEANUP_ACCESS struct access a = ACCESS_NONE;
+	struct statx unused;
+	int r = access_begin(n, c, &a);
+
+	if (r < 0)
+		return r;
+	l->top = real_open_path(a.at);
+	if (l->top < 0)
+		return l->top;
+	r = real_statx(AT(l->top, ""), &l->stx);
+	if (r < 0)
+		return r;
+	l->dst = real_open(AT(l->top, ""), O_WRONLY, &unused);
+	return l->dst < 0 ? l->dst : 0;
+}
+
+static int
+copy_data(struct late *l, struct node *n, const struct call *c)
+{
+	CLEANUP_CLOSE int below = -1, src = -1;
+	struct statx stx;
+	bool is_synced;
+	unsigned layer;
+	int r;
+
+	r = lookup_data(n, c, &below, &layer);
+	if (r < 0)
+		return r;
+	src = real_open(AT(below, ""), O_RDONLY | O_NOATIME, &stx);
+	if (src < 0)
+		return src;
+	/*
+	 * The size is right already. An earlier try may have written some,
+	 * but nothing where the source has a hole.
+	 */
+	return copyup_data(l->u, l->dst, src, l->stx.stx_size, &is_synced);
+}
+
+/* What writing took away: capabilities, times. */
+static int
+restore(struct late *l)
+{
+	struct at at = AT(l->top, "");
+	int r = 0;
+
+	if (l->capability_len > 0)
+		r = real_setxattr(l->u, at, CAPABILITY, l->capability,
+				  (size_t)l->capability_len, 0);
+	return r < 0 ? r : copyup_times(l->u, at, &l->stx);
+}
+
+static int
+late_data(struct late *l, struct node *n, const struct call *c, bool truncate)
+{
+	int r = open_top(l, n, c);
+
+	if (r < 0)
+		return r;
+	l->capability_len = real_getxattr(AT(l->top, ""), CAPABILITY,
+					  l->capability, sizeof(l->capability));
+	r = truncate ? real_truncate(l->u, l->dst, 0) : copy_data(l, n, c);
+	if (r == 0)
+		r = restore(l);
+	if (r == 0 && !truncate)
+		r = real_fsync(l->u, l->dst, false);
+	if (r == 0)
+		r = private_remove(l->t, AT(l->top, ""), PRIVATE_METACOPY);
+	if (r < 0)
+		return r;
+	atomic_store(&n->body->is_metacopy, false);
+	atomic_fetch_add(&n->body->generation, 1);
+	return 0;
+}
+
+int
+copyup_late_data(struct node *n, const struct call *c, bool truncate)
+{
+	struct late l = {
+		.t = n->body->tree,
+		.u = node_upper(n),
+		.top = -1,
+		.dst = -1,
+	};
+	int r = late_data(&l, n, c, truncate);
+
+	if (l.top >= 0)
+		(void)real_close(l.top);
+	if (l.dst >= 0)
+		(void)real_close(l.dst);
+	return r;
+}
