@@ -165,8 +165,11 @@ access_begin(struct node *n, const struct call *c, struct access *ret)
 			r = access_pinned(n, &a);
 		else if (r == 0) {
 			a.layer = atomic_load(&n->body->layer);
-			a.at = AT(dir_fd_of(a.locked->body->dir, a.layer),
-				  n->name);
+			a.at = a.layer == 0 && n->body->index_name
+				       ? index_entry(n)
+				       : AT(dir_fd_of(a.locked->body->dir,
+						      a.layer),
+					    n->name);
 			if (a.at.fd < 0)
 				r = -ESTALE;
 		}

@@ -24,7 +24,10 @@ shown_nlink(const struct node *n, unsigned layer, const struct statx *stx)
 {
 	bool is_detached = __atomic_load_n(&n->is_detached, __ATOMIC_ACQUIRE);
 	const struct dir *d = n->body->dir;
+	unsigned nlink = atomic_load(&n->body->union_nlink);
 
+	if (n->body->index_name || nlink > 0)
+		return nlink;
 	if (d) {
 		if (is_detached)
 			return 0;

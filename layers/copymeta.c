@@ -146,7 +146,7 @@ copyup_origin(struct tree *t, const struct layer *layer, struct at from,
 
 	if (!t->layers.upper->layer.has_xattr)
 		return 0;
-	len = origin_encode(layer, from, fb);
+	len = origin_encode(layer, from, false, fb);
 	r = private_set(t, to, PRIVATE_ORIGIN, fb, len);
 	/*
 	 * user.* cannot be on symbolic links and special files; the kernel

@@ -21,6 +21,7 @@
 
 #include "cleanup.h"
 #include "copyup.h"
+#include "index.h"
 #include "lookup.h"
 #include "overlay.h"
 
@@ -59,14 +60,15 @@ is_claimed(const struct tree *t, const struct body *b)
 
 /* 1: claimed, copy it; 0: somebody did meanwhile. Waits for who does. */
 static int
-claim(struct tree *t, struct copyup *cu, enum copyup_what what)
+claim(struct tree *t, struct copyup *cu, const struct node *n,
+      enum copyup_what what)
 {
 	int r = 0;
 
 	(void)pthread_mutex_lock(&t->copyup_lock);
 	while (is_claimed(t, cu->body))
 		(void)pthread_cond_wait(&t->copyup_done, &t->copyup_lock);
-	if (!copyup_is_done(cu->body, what)) {
+	if (!copyup_is_done(n, what)) {
 		LIST_INSERT_HEAD(&t->copyups, cu, by_tree);
 		r = 1;
 	}
@@ -208,8 +210,9 @@ mark_copy(struct work *w)
 	struct at from = AT(w->source, "");
 	int r = 0;
 
-	/* ovl_do_copy_up(): not for one of several links, they part here. */
-	if (S_ISDIR(w->stx.stx_mode) || w->stx.stx_nlink == 1)
+	/* ovl_do_copy_up(): not where several links part here. */
+	if (S_ISDIR(w->stx.stx_mode) || w->stx.stx_nlink == 1 ||
+	    index_is_for(w->n->body))
 		r = copyup_origin(w->t, l, from, w->temp, w->n->body->path);
 	if (r == 0 && w->is_metacopy)
 		r = private_set(w->t, w->temp, PRIVATE_METACOPY, "", 0);
@@ -244,8 +247,9 @@ build(struct work *w)
 
 /* From now on the object is the upper one. Under the locks of body.layer. */
 static int
-flip(struct work *w, struct at at)
+flip(void *ctx, struct at at)
 {
+	struct work *w = ctx;
 	struct body *b = w->n->body;
 	struct statx stx;
 	int fd, r;
@@ -260,8 +264,7 @@ flip(struct work *w, struct at at)
 		(void)pthread_rwlock_wrlock(&b->dir->lock);
 		b->dir->upper_fd = fd;
 	}
-	b->real_dev = statx_dev(&stx);
-	b->real_ino = stx.stx_ino;
+	body_set_real(b, statx_dev(&stx), stx.stx_ino);
 	/* Who holds the lower file open and reads on loses nothing. */
 	if (w->is_metacopy && !atomic_load(&b->is_metacopy))
 		b->data_blocks_512 = w->stx.stx_blocks;
@@ -323,12 +326,29 @@ publish_named(struct work *w, struct node *dir)
 	return r;
 }
 
+/* An object that its other names must find too. */
+static int
+publish_indexed(struct work *w)
+{
+	struct at source = AT(w->source, "");
+	CLEANUP_CLOSE int fd = -1;
+
+	if (!w->name[0])
+		return index_publish(w->n, w->layer, source, w->tmpfile, flip,
+				     w);
+	/* No O_TMPFILE: its temporary name goes when all is done. */
+	fd = real_open_path(w->temp);
+	return fd < 0 ? fd : index_publish(w->n, w->layer, source, fd, flip, w);
+}
+
 static int
 publish(struct work *w)
 {
 	struct node *dir;
 	int r;
 
+	if (index_is_for(w->n->body))
+		return publish_indexed(w);
 	r = node_lock_parent(w->n, w->c, true, &dir);
 	if (r == -ENOENT)
 		return publish_orphan(w);
@@ -370,14 +390,16 @@ copyup_one(struct node *n, const struct call *c, enum copyup_what what)
 		.source = -1,
 		.tmpfile = -1,
 	};
-	int r;
+	int r = 0;
 
-	if (!claim(t, &cu, what))
+	if (!claim(t, &cu, n, what))
 		return 0;
-	if (body_is_upper(n->body))
-		r = copyup_late_data(n, c, what == COPYUP_TRUNCATED);
-	else
+	if (!body_is_upper(n->body))
 		r = copyup_claimed(&w);
+	else if (what != COPYUP_META && atomic_load(&n->body->is_metacopy))
+		r = copyup_late_data(n, c, what == COPYUP_TRUNCATED);
+	if (r == 0 && !index_is_linked_up(n))
+		r = index_link_up(n, c);
 	if (w.name[0])
 		workdir_discard(w.u, w.name);
 	release_claim(t, &cu);
@@ -414,14 +436,20 @@ copyup_node(struct node *n, const struct call *c, enum copyup_what what)
 
 	if (!n->body->tree->layers.upper)
 		return -EROFS;
-	if (copyup_is_done(n->body, what))
+	if (copyup_is_done(n, what))
 		return 0;
 	if (c->nowait)
 		return -EAGAIN;
-	while (r == 0 && !copyup_is_done(n->body, what)) {
+	while (r == 0 && !copyup_is_done(n, what)) {
 		top = topmost_lower(n);
 		r = copyup_one(top, c, top == n ? what : COPYUP_META);
 		node_unref(top);
+		/* Without a name there is nothing to link up. */
+		if (__atomic_load_n(&n->is_detached, __ATOMIC_ACQUIRE) &&
+		    body_is_upper(n->body) &&
+		    (what == COPYUP_META ||
+		     !atomic_load(&n->body->is_metacopy)))
+			break;
 	}
 	return r;
 }

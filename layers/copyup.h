@@ -21,10 +21,10 @@ int copyup_node(struct node *n, const struct call *c, enum copyup_what what);
 
 /* Is there nothing left to do for @what? */
 static inline bool
-copyup_is_done(const struct body *b, enum copyup_what what)
+copyup_is_done(const struct node *n, enum copyup_what what)
 {
-	return body_is_upper(b) &&
-	       (what == COPYUP_META || !atomic_load(&b->is_metacopy));
+	return body_is_upper(n->body) && index_is_linked_up(n) &&
+	       (what == COPYUP_META || !atomic_load(&n->body->is_metacopy));
 }
 
 /*

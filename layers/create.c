@@ -22,6 +22,7 @@
 #include "cleanup.h"
 #include "copyup.h"
 #include "file.h"
+#include "index.h"
 #include "overlay.h"
 #include "redirect.h"
 
@@ -490,8 +491,11 @@ static void
 add_alias(struct change *ch, struct node *n)
 {
 	struct body *b = body_publish(body_ref(n->body));
+	struct node *alias = node_add(ch->dir, ch->name, b);
 
-	node_unref(node_add(ch->dir, ch->name, b));
+	if (alias)
+		__atomic_store_n(&alias->is_linked_up, true, __ATOMIC_RELEASE);
+	node_unref(alias);
 }
 
 int
@@ -522,11 +526,16 @@ tree_link(struct node *n, const struct call *c, struct node *dir,
 		r = copyup_mark_impure(dir);
 	if (r < 0)
 		return r;
+	r = index_nlink_start(n);
+	if (r < 0)
+		return r;
 	if (ch.f.is_upper_whiteout)
 		r = link_over_whiteout(&ch, fd);
 	else
 		r = real_link_fd(u, fd, change_at(&ch));
-	if (r == 0)
-		add_alias(&ch, n);
-	return r;
+	if (r < 0)
+		return r;
+	index_nlink_end(n, 1);
+	add_alias(&ch, n);
+	return 0;
 }

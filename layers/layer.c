@@ -99,7 +99,7 @@ upper_new(const struct tree_config *c)
 
 	if (!u)
 		return NULL;
-	u->layer.fd = u->base_fd = u->work_fd = -1;
+	u->layer.fd = u->base_fd = u->work_fd = u->index_fd = -1;
 	u->is_volatile = c->is_volatile || c->fsync == FSYNC_VOLATILE;
 	u->syncs_all = c->fsync == FSYNC_STRICT;
 	atomic_init(&u->can_clone, true);
@@ -219,6 +219,8 @@ layer_set_fini(struct layer_set *set)
 		if (u->work_fd >= 0)
 			workdir_close(u);
 		layer_close(&u->layer);
+		if (u->index_fd >= 0)
+			(void)close(u->index_fd);
 		if (u->base_fd >= 0)
 			(void)close(u->base_fd);
 		free(u->work_path);

@@ -39,6 +39,7 @@ struct upper {
 	char *work_path; /* owned; as given */
 	int base_fd; /* owned; the workdir= directory, flock()ed */
 	int work_fd; /* owned; W/work, the staging area */
+	int index_fd; /* owned; W/index, with index=on; or -1 */
 	bool has_tmpfile;
 	bool is_volatile;
 	bool syncs_all; /* fsync=strict: metadata copies and directories too */

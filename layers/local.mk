@@ -17,6 +17,9 @@ liblayers_a_SOURCES = \
 	%D%/file.c \
 	%D%/file.h \
 	%D%/flatten.c \
+	%D%/index-open.c \
+	%D%/index.c \
+	%D%/index.h \
 	%D%/ino.c \
 	%D%/layer-check.c \
 	%D%/layer-probe.c \

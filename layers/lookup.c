@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "cleanup.h"
+#include "index.h"
 #include "lookup.h"
 #include "overlay.h"
 #include "search.h"
@@ -21,44 +22,110 @@ found_path(struct search *s)
 {
 	const struct dir *d = s->parent;
 	const struct statx *stx = &s->top;
+	uint32_t unused;
 	uint64_t path;
 
 	if (s->dir && s->dir->nr_lowers > 0) {
 		stx = &s->top_lower;
 	} else if (s->top_layer == 0 && d->is_marked_impure &&
 		   origin_decode(s->t, AT(d->upper_fd, s->asked),
-				 stx->stx_mode & S_IFMT, &path) == 0) {
+				 stx->stx_mode & S_IFMT, &path, &unused) == 0) {
 		/* Only a directory marked impure has such children. */
 		return path;
 	}
 	return ino_to_path(s->t, statx_dev(stx), stx->stx_ino);
 }
 
-static struct node *
-make_node(struct search *s, struct node *parent, struct name name)
+static uint64_t
+blocks_of_data(const struct search *s)
 {
-	bool is_linked = !s->dir && s->top_layer == 0 && s->top.stx_nlink > 1;
+	/* As ovl_getattr(), before a data-only layer is looked at. */
+	return s->is_data_lazy ? (s->top.stx_size + 4095) / 4096 * 8
+			       : s->data_blocks_512;
+}
+
+/* May other names lead to the object that was found? */
+static bool
+is_linked(const struct search *s, const struct indexed *ix)
+{
+	if (s->dir)
+		return false;
+	if (ix->name)
+		return true;
+	return s->top.stx_nlink > 1 &&
+	       (s->top_layer == 0 || s->t->layers.features.index);
+}
+
+/*
+ * A body for what @s found and @ix knows about: the one in memory, or new.
+ * NULL: no memory.
+ */
+static struct body *
+make_body(struct search *s, struct indexed *ix)
+{
+	const struct statx *top = ix->name ? &ix->stx : &s->top;
+	unsigned layer = ix->name ? 0 : s->top_layer;
 	uint64_t path = found_path(s);
+	bool is_shared = is_linked(s, ix);
 	struct body *b = NULL;
 
-	if (is_linked)
-		b = body_find(s->t, statx_dev(&s->top), s->top.stx_ino);
-	if (!b) {
-		b = body_new(s->t, &s->top, s->top_layer, path,
-			     take_ptr(&s->dir));
-		if (!b)
-			return NULL;
-		atomic_init(&b->is_metacopy, s->top_is_metacopy);
-		b->data_blocks_512 = s->data_blocks_512;
-		if (!b->dir && s->nr_lower_hits > 0)
-			b->lower_nlink = s->top_lower.stx_nlink;
-		if (s->is_data_lazy) /* as ovl_getattr(), before it is looked at */
-			b->data_blocks_512 =
-				(s->top.stx_size + 4095) / 4096 * 8;
-		if (is_linked)
-			b = body_publish(b);
+	if (is_shared)
+		b = body_find(s->t, statx_dev(top), top->stx_ino);
+	if (b && atomic_load(&b->layer) == layer)
+		return b;
+	/* One inode in two layers: each has its own until it is copied up. */
+	is_shared = is_shared && !b;
+	body_unref(b);
+	b = body_new(s->t, top, layer, path, take_ptr(&s->dir));
+	if (!b)
+		return NULL;
+	atomic_init(&b->is_metacopy,
+		    ix->name ? ix->is_metacopy : s->top_is_metacopy);
+	b->data_blocks_512 = blocks_of_data(s);
+	if (ix->name && s->top_layer > 0 && !s->top_is_metacopy)
+		b->data_blocks_512 = s->top.stx_blocks;
+	if (!b->dir && s->nr_lower_hits > 0)
+		b->lower_nlink = s->top_lower.stx_nlink;
+	if (ix->name)
+		b->lower_nlink = ix->lower_nlink;
+	b->index_name = take_ptr(&ix->name);
+	if (b->index_name)
+		atomic_init(&b->union_nlink, ix->union_nlink);
+	else if (index_is_for(b) && layer > 0)
+		atomic_init(&b->union_nlink, b->lower_nlink);
+	return is_shared ? body_publish(b) : b;
+}
+
+/* 0 or errno; *@ret_stx describes the object that the name leads to. */
+static int
+make_node(struct search *s, struct node *parent, struct name name,
+	  struct statx *ret_stx, struct node **ret)
+{
+	CLEANUP_UNLOCK pthread_mutex_t *lock = NULL;
+	struct indexed ix = { 0 };
+	struct body *b;
+	int r = 0;
+
+	if (s->t->layers.features.index && !s->dir && s->top.stx_nlink > 1) {
+		r = lock_mutex(&s->t->index_lock, s->c);
+		if (r < 0)
+			return r;
+		lock = &s->t->index_lock;
+		r = index_lookup(s, &ix);
+		if (r < 0)
+			return r;
 	}
-	return node_add(parent, name, b);
+	*ret_stx = ix.name ? ix.stx : s->top;
+	b = make_body(s, &ix);
+	free(ix.name);
+	if (!b)
+		return -ENOMEM;
+	*ret = node_add(parent, name, b);
+	if (!*ret)
+		return -ENOMEM;
+	if (s->top_layer == 0)
+		__atomic_store_n(&(*ret)->is_linked_up, true, __ATOMIC_RELEASE);
+	return 0;
 }
 
 /*
@@ -70,21 +137,33 @@ lookup_known(struct node *dir, struct name name, const char *buf,
 	     const struct call *c, struct found *ret)
 {
 	CLEANUP_UNREF_NODE struct node *n = node_find(dir, name);
+	CLEANUP_UNLOCK pthread_mutex_t *lock = NULL;
+	const struct body *b;
 	unsigned layer;
-	int fd, r;
+	struct at at;
+	int r;
 
 	if (!n)
 		return -ENOENT;
-	layer = atomic_load(&n->body->layer);
-	RETURN_IF_SLOW(n->body->tree, layer, c);
-	/* The topmost object is always under its own name. */
-	fd = dir_fd_of(dir->body->dir, layer);
-	r = fd < 0 ? -ENOENT : real_statx(AT(fd, buf), &ret->stx);
+	b = n->body;
+	/* Another of its names may bring it up, unseen by @dir's lock. */
+	if (index_is_for(b)) {
+		r = lock_mutex(&b->tree->index_lock, c);
+		if (r < 0)
+			return r;
+		lock = &b->tree->index_lock;
+	}
+	layer = atomic_load(&b->layer);
+	RETURN_IF_SLOW(b->tree, layer, c);
+	/* The topmost object is always under its own name, or in the index. */
+	at = index_is_linked_up(n) ? AT(dir_fd_of(dir->body->dir, layer), buf)
+				   : index_entry(n);
+	r = at.fd < 0 ? -ENOENT : real_statx(at, &ret->stx);
 	if (r < 0 && r != -ENOENT)
 		return r;
-	if (r == 0 && ret->stx.stx_ino == n->body->real_ino &&
-	    statx_dev(&ret->stx) == n->body->real_dev &&
-	    (ret->stx.stx_mode & S_IFMT) == n->body->type) {
+	if (r == 0 && ret->stx.stx_ino == b->real_ino &&
+	    statx_dev(&ret->stx) == b->real_dev &&
+	    (ret->stx.stx_mode & S_IFMT) == b->type) {
 		ret->node = take_ptr(&n);
 		return 0;
 	}
@@ -127,12 +206,8 @@ lookup_name(struct node *dir, struct name name, const struct call *c,
 			SEARCH_INIT(t, c, dir->body->dir, buf);
 
 		r = search_run(&s);
-		if (r == 0 && s.is_found) {
-			f.node = make_node(&s, dir, name);
-			if (!f.node)
-				r = -ENOMEM;
-			f.stx = s.top;
-		}
+		if (r == 0 && s.is_found)
+			r = make_node(&s, dir, name, &f.stx, &f.node);
 		f.is_upper_whiteout = s.is_upper_whiteout;
 	}
 	if (r < 0)
@@ -169,8 +244,15 @@ lookup_data_locked(struct node *n, struct node *dir, const struct call *c,
 	r = search_run(&s);
 	if (r < 0)
 		return r;
-	/* A layer was edited behind our back. */
-	if (!s.is_found || s.top.stx_ino != n->body->real_ino || s.data_fd < 0)
+	if (s.is_found && s.top_layer > 0 && n->body->index_name &&
+	    !s.top_is_metacopy) {
+		/* Its name is lower still: the lower file is the data. */
+		s.data_fd = take_fd(&s.lower_fd);
+		s.data_layer = s.top_layer;
+	} else if (!s.is_found || s.top.stx_ino != n->body->real_ino) {
+		return -ESTALE; /* a layer was edited behind our back */
+	}
+	if (s.data_fd < 0)
 		return -ESTALE;
 	*ret_layer = s.data_layer;
 	*ret_fd = take_fd(&s.data_fd);

@@ -168,6 +168,7 @@ body_free(struct body *b)
 	if (b->pin_data_fd >= 0)
 		(void)real_close(b->pin_data_fd);
 	lock_table_free(b->locks);
+	free(b->index_name);
 	dir_free(b->dir);
 	(void)pthread_mutex_destroy(&b->lock);
 	free(b);
@@ -240,6 +241,21 @@ body_publish(struct body *b)
 		return b;
 	body_unref(b);
 	return other;
+}
+
+void
+body_set_real(struct body *b, dev_t dev, ino_t ino)
+{
+	struct tree *t = b->tree;
+
+	(void)pthread_mutex_lock(&t->names_lock);
+	if (b->is_hashed)
+		hash_del(&t->bodies, &b->by_real);
+	b->real_dev = dev;
+	b->real_ino = ino;
+	if (b->is_hashed)
+		hash_add(&t->bodies, &b->by_real, real_hash(dev, ino));
+	(void)pthread_mutex_unlock(&t->names_lock);
 }
 
 struct body *

@@ -9,9 +9,10 @@
  *   1. tree.rename_lock     renames that change a parent
  *   2. dir.lock             a directory before those below it; two that are
  *                           not one below the other by address of the dir
- *   3. tree.copyup_lock     who is copying what up; never held over I/O
- *   4. body.lock            real files, generation, pin
- *   5. tree.names_lock      the tables, reference counts that reach 0
+ *   3. tree.index_lock      the entries of the index (index=on)
+ *   4. tree.copyup_lock     who is copying what up; never held over I/O
+ *   5. body.lock            real files, generation, pin
+ *   6. tree.names_lock      the tables, reference counts that reach 0
  *
  * A copy-up is done before any dir.lock is taken; it takes the parent's
  * dir.lock itself, for the short moment of publishing.
@@ -64,7 +65,8 @@ struct dir {
 
 /*
  * An object: what all its names share. In tree.bodies while a second name
- * may look for it (an upper object with more than one link).
+ * may look for it (an upper object with more than one link; with index=on a
+ * lower one too).
  */
 struct body {
 	struct tree *tree; /* borrowed: outlives it; const */
@@ -94,6 +96,10 @@ struct body {
 	uint64_t data_blocks_512;
 	/* Links of the topmost lower object, no directory; 0: none. Const */
 	uint32_t lower_nlink;
+	/* index=on, lower_nlink > 1: links of all names; else 0 */
+	atomic_uint union_nlink;
+	char *index_name; /* owned; its entry in W/index, once it has one.
+			     Written before layer, const then */
 	atomic_bool may_have_suid; /* writes must look at suid and sgid */
 	pthread_mutex_t lock;
 	/* under lock */
@@ -111,6 +117,8 @@ struct node {
 	bool is_hashed; /* under tree.names_lock */
 	bool is_detached; /* its name is gone; under names_lock and the old
 			     parent's dir.lock */
+	bool is_linked_up; /* of an indexed object: this name is in the upper;
+			      atomic, written under the parent's dir.lock */
 	uint8_t name_len;
 	struct node *parent; /* counted; NULL: the root. Of a detached node:
 				its last parent. Changes under rename_lock,
@@ -145,6 +153,8 @@ struct tree {
 	unsigned nr_traps;
 
 	pthread_mutex_t rename_lock;
+
+	pthread_mutex_t index_lock;
 
 	pthread_mutex_t copyup_lock;
 	pthread_cond_t copyup_done; /* some copy-up ended; with copyup_lock */
@@ -257,6 +267,12 @@ void body_unref(struct body *b);
  */
 struct body *body_publish(struct body *b);
 
+/*
+ * The object of @b is now the upper one (@dev, @ino): where others look for
+ * it by that. Under the locks of body.layer.
+ */
+void body_set_real(struct body *b, dev_t dev, ino_t ino);
+
 struct dir *dir_new(unsigned nr_lowers);
 /* Let it have no lowers (locked exclusive): it is opaque now. */
 void dir_drop_lowers(struct dir *d);
@@ -343,6 +359,21 @@ static inline struct upper *
 node_upper(const struct node *n)
 {
 	return n->body->tree->layers.upper;
+}
+
+/* Where an object that is in the index is reached. */
+static inline struct at
+index_entry(const struct node *n)
+{
+	return AT(node_upper(n)->index_fd, n->body->index_name);
+}
+
+/* Does the name of @n have an entry of its own in the upper? */
+static inline bool
+index_is_linked_up(const struct node *n)
+{
+	return !n->body->index_name ||
+	       __atomic_load_n(&n->is_linked_up, __ATOMIC_ACQUIRE);
 }
 
 static inline bool

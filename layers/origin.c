@@ -31,7 +31,8 @@
 #endif
 
 size_t
-origin_encode(const struct layer *layer, struct at at, uint8_t ret[ORIGIN_MAX])
+origin_encode(const struct layer *layer, struct at at, bool is_upper,
+	      uint8_t ret[ORIGIN_MAX])
 {
 	ssize_t n;
 	int type;
@@ -44,34 +45,35 @@ origin_encode(const struct layer *layer, struct at at, uint8_t ret[ORIGIN_MAX])
 	ret[0] = FB_VERSION;
 	ret[1] = FB_MAGIC;
 	ret[2] = (uint8_t)(FB_HEAD + n);
-	ret[3] = FB_FLAG_OURS;
+	ret[3] = FB_FLAG_OURS | (is_upper ? FB_FLAG_UPPER : 0);
 	ret[4] = (uint8_t)type;
 	memcpy(ret + 5, layer->uuid, sizeof(layer->uuid));
 	return FB_HEAD + (size_t)n;
 }
 
-/* ovl_check_fb_len() and what ovl_get_fh() takes for "origin unknown". */
-static bool
-fb_is_usable(const uint8_t *fb, size_t len)
+int
+origin_check(const uint8_t *fb, size_t len)
 {
-	if (len < FB_HEAD + 1 || fb[1] != FB_MAGIC || fb[2] != len)
-		return false;
+	if (len < FB_HEAD + 1 || fb[1] != FB_MAGIC || fb[2] > len)
+		return -EINVAL;
 	if (fb[0] > FB_VERSION || fb[3] & ~FB_FLAG_ALL)
-		return false;
-	if (fb[3] & FB_FLAG_UPPER)
-		return false;
-	return fb[3] & FB_FLAG_ANY_ENDIAN ||
-	       (fb[3] & FB_FLAG_BIG_ENDIAN) == FB_FLAG_OURS;
+		return -ENODATA;
+	if (!(fb[3] & FB_FLAG_ANY_ENDIAN) &&
+	    (fb[3] & FB_FLAG_BIG_ENDIAN) != FB_FLAG_OURS)
+		return -ENODATA;
+	return 0;
 }
 
-static int
-fb_decode(struct tree *t, const uint8_t *fb, size_t len, mode_t type,
-	  uint64_t *ret)
+int
+origin_find(struct tree *t, const uint8_t *fb, size_t len, mode_t type,
+	    struct statx *ret)
 {
 	const struct layer *l;
 	struct statx stx;
 	unsigned i;
 
+	if (origin_check(fb, len) < 0 || fb[3] & FB_FLAG_UPPER)
+		return -ENODATA;
 	for (i = 0; i < t->layers.nr_lowers; i++) {
 		CLEANUP_CLOSE int fd = -1;
 
@@ -84,35 +86,48 @@ fb_decode(struct tree *t, const uint8_t *fb, size_t len, mode_t type,
 		    memcmp(l->uuid, fb + 5, sizeof(l->uuid)) != 0)
 			continue;
 		fd = real_open_handle(l->fd, fb[4], fb + FB_HEAD,
-				      len - FB_HEAD);
+				      fb[2] - FB_HEAD);
 		if (fd < 0 || real_statx(AT(fd, ""), &stx) < 0)
 			continue;
-		if ((stx.stx_mode & S_IFMT) != type)
+		if (type && (stx.stx_mode & S_IFMT) != type)
 			return -ENODATA;
-		*ret = ino_to_path(t, statx_dev(&stx), stx.stx_ino);
+		*ret = stx;
 		return 0;
 	}
 	return -ENODATA;
 }
 
-int
-origin_decode(struct tree *t, struct at at, mode_t type, uint64_t *ret)
+/* The number that only veneer keeps, where an origin tells nobody. */
+static int
+ident_decode(const struct tree *t, struct at at, uint64_t *ret)
 {
-	uint8_t buf[ORIGIN_MAX], id[8];
 	uint64_t path = 0;
-	ssize_t n;
+	uint8_t id[8];
 	int i;
 
-	n = private_get(t, at, PRIVATE_ORIGIN, buf, sizeof(buf));
-	if (n > 0 && fb_is_usable(buf, (size_t)n) &&
-	    fb_decode(t, buf, (size_t)n, type, ret) == 0)
-		return 0;
-	if (n < 0 && n != -ERANGE)
-		return -ENODATA;
 	if (private_get(t, at, PRIVATE_IDENT, id, sizeof(id)) != sizeof(id))
 		return -ENODATA;
 	for (i = 7; i >= 0; i--)
 		path = path << 8 | id[i];
 	*ret = path;
 	return 0;
+}
+
+int
+origin_decode(struct tree *t, struct at at, mode_t type, uint64_t *ret,
+	      uint32_t *ret_nlink)
+{
+	uint8_t buf[ORIGIN_MAX];
+	struct statx stx;
+	ssize_t n;
+
+	n = private_get(t, at, PRIVATE_ORIGIN, buf, sizeof(buf));
+	if (n > 0 && origin_find(t, buf, (size_t)n, type, &stx) == 0) {
+		*ret = ino_to_path(t, statx_dev(&stx), stx.stx_ino);
+		*ret_nlink = stx.stx_nlink;
+		return 0;
+	}
+	if (n < 0 && n != -ERANGE)
+		return -ENODATA;
+	return ident_decode(t, at, ret);
 }

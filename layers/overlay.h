@@ -97,18 +97,26 @@ size_t xattr_to_shown(const struct tree *t, char *name, size_t len);
 /* --- Origins -------------------------------------------------------------- */
 
 /*
- * The origin of the lower object at @at, as the kernel encodes it (overlay.md
- * 2.2). Returns its length; 0: to be written empty, nobody could decode it.
+ * The handle of the object at @at in @layer, as the kernel encodes it
+ * (overlay.md 2.2). Returns its length; 0: an origin to be written empty,
+ * since nobody could decode it. @is_upper: the handle of an upper object.
  */
 #define ORIGIN_MAX 160
-size_t origin_encode(const struct layer *layer, struct at at,
+size_t origin_encode(const struct layer *layer, struct at at, bool is_upper,
 		     uint8_t ret[ORIGIN_MAX]);
+/* ovl_check_fb_len(): 0, -EINVAL (no handle), -ENODATA (says nothing here). */
+int origin_check(const uint8_t *fb, size_t len);
+/* Describe the lower object of such a handle. -ENODATA: there is none. */
+int origin_find(struct tree *t, const uint8_t *fb, size_t len, mode_t type,
+		struct statx *ret);
 
 /*
  * The ident.path of the lower object that the upper object @at was copied
- * up from. -ENODATA: it has none, or none that leads anywhere.
+ * up from, and its number of links (untouched if nobody knows). -ENODATA: it
+ * has no origin, or none that leads anywhere.
  */
-int origin_decode(struct tree *t, struct at at, mode_t type, uint64_t *ret);
+int origin_decode(struct tree *t, struct at at, mode_t type, uint64_t *ret,
+		  uint32_t *ret_nlink);
 
 /* --- Identity (ino.c) ------------------------------------------------------ */
 

@@ -12,6 +12,7 @@
 #include "change.h"
 #include "cleanup.h"
 #include "copyup.h"
+#include "index.h"
 #include "listing.h"
 #include "overlay.h"
 
@@ -110,11 +111,15 @@ remove_file(struct change *ch, const struct call *c)
 	}
 	if (r == 0 && is_upper)
 		r = lookup_lower_positive(ch->dir, ch->name, &needs_whiteout);
+	if (r == 0)
+		r = index_nlink_start(n);
 	if (r < 0)
 		return r;
-	if (needs_whiteout)
-		return remove_and_whiteout(ch, false);
-	return real_unlink(node_upper(n), change_at(ch), 0);
+	r = needs_whiteout ? remove_and_whiteout(ch, false)
+			   : real_unlink(node_upper(n), change_at(ch), 0);
+	if (r == 0)
+		index_nlink_end(n, -1);
+	return r;
 }
 
 /* @child is ch->f.node, locked exclusive, a directory. */
@@ -171,30 +176,49 @@ check_removal(const struct change *ch, const void *arg)
 	return remove_check_empty(n, &unused);
 }
 
+/* The name is locked and may go. */
+static int
+remove_locked(struct change *ch, const struct removal *rm)
+{
+	CLEANUP_UNLOCK_DIR struct node *locked = NULL;
+	struct node *n = ch->f.node;
+	int r;
+
+	if (!rm->is_dir)
+		return remove_file(ch, rm->c);
+	/* Listing it may take long. */
+	if (rm->c->nowait && n->body->dir->nr_lowers > 0)
+		return -EAGAIN;
+	r = lock_dir_excl(n, rm->c);
+	if (r < 0)
+		return r;
+	locked = n;
+	return remove_dir(ch, n);
+}
+
 static int
 remove_name(struct node *dir, struct name name, const struct removal *rm)
 {
-	CLEANUP_CHANGE struct change ch = { 0 };
-	CLEANUP_UNLOCK_DIR struct node *locked = NULL;
 	int r;
 
-	r = change_begin(dir, name, rm->c, check_removal, rm, &ch);
-	if (r < 0)
-		return r;
-	if (rm->is_dir) {
-		/* Listing it may take long. */
-		if (rm->c->nowait && ch.f.node->body->dir->nr_lowers > 0)
-			return -EAGAIN;
-		r = lock_dir_excl(ch.f.node, rm->c);
+	do {
+		CLEANUP_CHANGE struct change ch = { 0 };
+		CLEANUP_UNREF_NODE struct node *n = NULL;
+
+		r = change_begin(dir, name, rm->c, check_removal, rm, &ch);
 		if (r < 0)
 			return r;
-		locked = ch.f.node;
-		r = remove_dir(&ch, ch.f.node);
-	} else {
-		r = remove_file(&ch, rm->c);
-	}
-	if (r == 0)
-		change_gone(&ch);
+		if (!index_needs_link_up(ch.f.node)) {
+			r = remove_locked(&ch, rm);
+			if (r == 0)
+				change_gone(&ch);
+			return r;
+		}
+		/* Its other names count on the index: with no lock held. */
+		n = node_ref(ch.f.node);
+		change_end(&ch);
+		r = copyup_node(n, rm->c, COPYUP_META);
+	} while (r == 0);
 	return r;
 }
 

@@ -16,6 +16,7 @@
 #include "change.h"
 #include "cleanup.h"
 #include "copyup.h"
+#include "index.h"
 #include "listing.h"
 #include "overlay.h"
 #include "redirect.h"
@@ -154,7 +155,7 @@ rename_begin(struct rename *rn, struct node *olddir, struct node *newdir)
 static bool
 is_all_upper(const struct rename *rn)
 {
-	return body_is_upper(rn->old.f.node->body) &&
+	return copyup_is_done(rn->old.f.node, COPYUP_META) &&
 	       body_is_upper(rn->old.dir->body) &&
 	       body_is_upper(rn->new.dir->body);
 }
@@ -282,10 +283,14 @@ rename_locked(struct rename *rn)
 		r = mark_before(rn);
 	if (r == 0)
 		r = pin_target(rn);
+	if (r == 0 && n)
+		r = index_nlink_start(n);
 	if (r == 0)
 		r = rename_real(rn);
 	if (r < 0)
 		return r;
+	if (n)
+		index_nlink_end(n, -1);
 	change_gone(&rn->new);
 	node_move(rn->old.f.node, rn->new.dir, rn->new.name, take_ptr(&name));
 	return 0;
@@ -310,8 +315,11 @@ rename_try(struct rename *rn, struct node *olddir, struct node *newdir,
 	} else if (!is_all_upper(rn)) {
 		*ret = RETRY_COPYUP;
 		/* The source brings its own directory along. */
-		if (body_is_upper(n->body))
+		if (copyup_is_done(n, COPYUP_META))
 			n = newdir;
+	} else if (rn->new.f.node && index_needs_link_up(rn->new.f.node)) {
+		*ret = RETRY_COPYUP;
+		n = rn->new.f.node;
 	} else {
 		r = rename_locked(rn);
 		if (r == -EDEADLK)

@@ -7,6 +7,7 @@
 #include <sys/resource.h>
 
 #include "cleanup.h"
+#include "index.h"
 #include "lookup.h"
 #include "macros.h"
 #include "overlay.h"
@@ -154,6 +155,7 @@ tree_new(void)
 	if (!t)
 		return NULL;
 	(void)pthread_mutex_init(&t->rename_lock, NULL);
+	(void)pthread_mutex_init(&t->index_lock, NULL);
 	(void)pthread_mutex_init(&t->copyup_lock, NULL);
 	(void)pthread_cond_init(&t->copyup_done, NULL);
 	(void)pthread_mutex_init(&t->names_lock, NULL);
@@ -184,9 +186,11 @@ tree_open(const struct tree_config *config, tree_warn warn, void *warn_ctx,
 		t->max_idle_dirs = idle_budget(&t->layers);
 		number_devices(t);
 		r = set_traps(t);
+		if (r == 0 && t->layers.features.index)
+			r = index_open(t, ret_why);
 		if (r == 0)
 			r = make_root(t);
-		if (r < 0 &&
+		if (r < 0 && !*ret_why &&
 		    asprintf(ret_why, "cannot open the layers' roots: %s",
 			     strerror(-r)) < 0)
 			*ret_why = NULL;
@@ -211,6 +215,7 @@ tree_close(struct tree *t)
 	hash_fini(&t->names);
 	hash_fini(&t->bodies);
 	(void)pthread_mutex_destroy(&t->rename_lock);
+	(void)pthread_mutex_destroy(&t->index_lock);
 	(void)pthread_mutex_destroy(&t->copyup_lock);
 	(void)pthread_cond_destroy(&t->copyup_done);
 	(void)pthread_mutex_destroy(&t->names_lock);

@@ -14,7 +14,7 @@ modes="none mmap loose"
 declare -A options_of=(
 	[none]=redirect_dir=on,metacopy=off,index=off
 	[mmap]=redirect_dir=on,metacopy=on,index=off
-	[loose]=redirect_dir=on,metacopy=off,index=off
+	[loose]=redirect_dir=on,metacopy=on,index=on
 )
 
 mkdir bin

@@ -29,6 +29,8 @@ int fixture_setup(void **state);
 int fixture_teardown(void **state);
 /* Open the tree; with_upper false: read-only. Fails the test on error. */
 void fixture_open(struct fixture *f, bool with_upper);
+/* The same with an upper; returns what tree_open() says. */
+int fixture_try_open(struct fixture *f);
 /* Close the tree, keep the layers. */
 void fixture_close(struct fixture *f);
 /* Fresh, empty layers (the tree is closed), then the shell command @cmd. */

@@ -16,6 +16,7 @@ layers_unit_tests = \
 	%D%/test-layers-follow \
 	%D%/test-layers-golden \
 	%D%/test-layers-identity \
+	%D%/test-layers-index \
 	%D%/test-layers-lock \
 	%D%/test-layers-merge \
 	%D%/test-layers-metacopy \
@@ -45,6 +46,10 @@ TESTS += $(layers_unit_tests)
 %C%_test_layers_identity_SOURCES = %D%/test-layers-identity.c
 %C%_test_layers_identity_CPPFLAGS = $(LAYERS_TEST_CPPFLAGS)
 %C%_test_layers_identity_LDADD = $(LAYERS_TEST_LDADD)
+
+%C%_test_layers_index_SOURCES = %D%/test-layers-index.c
+%C%_test_layers_index_CPPFLAGS = $(LAYERS_TEST_CPPFLAGS)
+%C%_test_layers_index_LDADD = $(LAYERS_TEST_LDADD)
 
 %C%_test_layers_lock_SOURCES = %D%/test-layers-lock.c
 %C%_test_layers_lock_CPPFLAGS = $(LAYERS_TEST_CPPFLAGS)

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The index (index=on; overlay.md 2.1, 4.4, 7): W/index holds a link to every
+ * upper file that was copied up from a lower one with several links, under
+ * the hexadecimal origin of that. All names find the one copy there, and the
+ * number of links that they are to show. Private to layers/.
+ */
+#ifndef VENEER_LAYERS_INDEX_H
+#define VENEER_LAYERS_INDEX_H
+
+#include "node.h"
+#include "search.h"
+
+#define INDEX_NAME_MAX (2 * 160)
+
+/*
+ * Make or open W/index, verify that it belongs to this upper and these
+ * lowers, remove what is stale in it. -ESTALE, -EINVAL with *@ret_why.
+ */
+int index_open(struct tree *t, char **ret_why);
+
+/* May objects like @b be in the index: several lower links, and index=on? */
+static inline bool
+index_is_for(const struct body *b)
+{
+	return b->lower_nlink > 1 && !b->dir && b->tree->layers.features.index;
+}
+
+/*
+ * Must the name of @n get an upper entry before it, or its object's number
+ * of links, changes (ovl_nlink_start())?
+ */
+static inline bool
+index_needs_link_up(const struct node *n)
+{
+	return index_is_for(n->body) &&
+	       (!body_is_upper(n->body) || !index_is_linked_up(n));
+}
+
+/* What the index knows about something that search_run() found. */
+struct indexed {
+	char *name; /* owned; NULL: it is not in the index */
+	struct statx stx; /* of the entry */
+	bool is_metacopy;
+	uint32_t lower_nlink, union_nlink;
+};
+
+/*
+ * Ask the index about the non-directory that @s found. -EIO: its entry is
+ * none of ours. Under tree.index_lock.
+ */
+int index_lookup(struct search *s, struct indexed *ret);
+
+/*
+ * Give the object of @n its entry: @fd is its copy, which has all but a name
+ * and is marked with its origin @source (in @layer). Takes index_lock, under
+ * which @flip makes it the object that everybody uses.
+ */
+int index_publish(struct node *n, unsigned layer, struct at source, int fd,
+		  int (*flip)(void *ctx, struct at at), void *ctx);
+
+/* Give the name of @n an upper entry (ovl_link_up()). */
+int index_link_up(struct node *n, const struct call *c);
+
+/*
+ * The number of names of @n's object is about to change in the upper: keep
+ * the union's on disk, relative to the upper's (ovl_nlink_start()).
+ */
+int index_nlink_start(struct node *n);
+/* It did, by @delta. Without names the entry goes too (ovl_nlink_end()). */
+void index_nlink_end(struct node *n, int delta);
+
+#endif
