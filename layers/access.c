@@ -134,7 +134,7 @@ access_dir(struct node *n, const struct call *c, struct access *ret)
 		return r;
 	ret->locked = node_ref(n);
 	ret->layer = dir_top_layer(d);
-	ret->at = AT(ret->layer == 0 ? d->upper_fd : d->lowers[0].fd, "");
+	ret->at = dir_top(d);
 	return 0;
 }
 

@@ -8,6 +8,7 @@
 #include "copyup.h"
 #include "file.h"
 #include "overlay.h"
+#include "protattr.h"
 
 /* No file is larger, whatever a client says (MAX_LFS_FILESIZE). */
 #define SIZE_LIMIT ((uint64_t)INT64_MAX)
@@ -170,6 +171,25 @@ set_owner_mode_times(struct node *n, const struct call *c,
 	return r;
 }
 
+static bool
+is_given(unsigned is_set, struct timespec ts)
+{
+	return is_set && ts.tv_nsec != UTIME_NOW;
+}
+
+/* Times set to "now" do not touch what an append-only file is about. */
+static enum protattr_use
+setattr_use(const struct attr_set *set)
+{
+	return set->mask & (ATTR_SET_SIZE | ATTR_SET_MODE | ATTR_SET_UID |
+			    ATTR_SET_GID) ||
+			       is_given(set->mask & ATTR_SET_ATIME,
+					set->atime) ||
+			       is_given(set->mask & ATTR_SET_MTIME, set->mtime)
+		       ? PROTATTR_CHANGE
+		       : PROTATTR_APPEND;
+}
+
 int
 tree_setattr(struct node *n, struct handle *h, const struct call *c,
 	     const struct attr_set *set)
@@ -183,6 +203,9 @@ tree_setattr(struct node *n, struct handle *h, const struct call *c,
 		return -EISDIR;
 	if (has_size && (!S_ISREG(n->body->type) || set->size > SIZE_LIMIT))
 		return -EINVAL;
+	r = protattr_check(n, c, setattr_use(set));
+	if (r < 0)
+		return r;
 	/* One copy-up for all of it, without data that is cut off anyway. */
 	r = copyup_node(n, c,
 			!has_size        ? COPYUP_META
@@ -221,6 +244,8 @@ tree_statfs(struct node *n, const struct call *c, struct fs_info *ret)
 			(uint64_t)(uint32_t)st.f_fsid.__val[1] << 32,
 		.namelen = t->namelen,
 	};
+	if (t->fsid)
+		ret->fsid = t->fsid;
 	return 0;
 }
 

@@ -8,6 +8,7 @@
 
 #include "change.h"
 #include "copyup.h"
+#include "protattr.h"
 
 static int
 begin_locked(struct node *dir, const struct call *c, change_check check,
@@ -18,7 +19,30 @@ begin_locked(struct node *dir, const struct call *c, change_check check,
 	if (dir->body->dir->is_removed)
 		return -ENOENT;
 	r = lookup_name(dir, ch->name, c, &ch->f);
-	return r < 0 ? r : check(ch, arg);
+	if (r == 0)
+		r = check(ch, arg);
+	return r < 0 ? r : change_allow_dir(dir, PROTATTR_ADD);
+}
+
+int
+change_allow_dir(struct node *dir, enum protattr_use use)
+{
+	struct at at = dir_top(dir->body->dir);
+
+	return protattr_check_at(dir, at, dir_top_layer(dir->body->dir), use);
+}
+
+int
+change_allow_removal(const struct change *ch)
+{
+	struct node *n = ch->f.node;
+	unsigned layer = atomic_load(&n->body->layer);
+	struct at at = { dir_fd_of(ch->dir->body->dir, layer), ch->buf };
+	int r = change_allow_dir(ch->dir, PROTATTR_REMOVE);
+
+	if (!index_is_linked_up(n))
+		at = index_entry(n);
+	return r < 0 ? r : protattr_check_at(n, at, layer, PROTATTR_CHANGE);
 }
 
 int

@@ -7,6 +7,7 @@
 #define VENEER_LAYERS_CHANGE_H
 
 #include "lookup.h"
+#include "protattr.h"
 
 /* A name about to change: its directory locked exclusive, in the upper. */
 struct change {
@@ -28,6 +29,11 @@ int change_begin(struct node *dir, struct name name, const struct call *c,
 		 change_check check, const void *arg, struct change *ret);
 void change_end(struct change *ch);
 #define CLEANUP_CHANGE __attribute__((cleanup(change_end)))
+
+/* Do its flags let @dir, which is locked, be changed so? 0 or -EPERM. */
+int change_allow_dir(struct node *dir, enum protattr_use use);
+/* May what is at @ch lose its name there (may_delete())? 0 or -EPERM. */
+int change_allow_removal(const struct change *ch);
 
 /* Where the name is, or will be, in the upper. */
 static inline struct at

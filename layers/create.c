@@ -515,6 +515,8 @@ tree_link(struct node *n, const struct call *c, struct node *dir,
 	r = change_begin(dir, name, c, check_link, n, &ch);
 	change_end(&ch);
 	if (r == 0)
+		r = protattr_check(n, c, PROTATTR_CHANGE);
+	if (r == 0)
 		r = copyup_node(n, c, COPYUP_META);
 	if (r == 0)
 		r = keep_data_found(n, c);

@@ -19,6 +19,7 @@
 #include "lock.h"
 #include "lookup.h"
 #include "overlay.h"
+#include "protattr.h"
 
 /* What the real file is opened with, of the flags of a handle. */
 #define REAL_FLAGS (O_ACCMODE | O_APPEND | O_DSYNC | O_SYNC)
@@ -246,6 +247,22 @@ open_directory(struct node *n, const struct call *c, int flags,
 	return 0;
 }
 
+/* Opening for writing is allowed, and copies up, or does not happen. */
+static int
+prepare_write(struct node *n, const struct call *c, int flags)
+{
+	bool appends = flags & O_APPEND && !(flags & O_TRUNC);
+	int r;
+
+	if ((flags & O_ACCMODE) == O_RDONLY && !(flags & O_TRUNC))
+		return 0;
+	r = protattr_check(n, c, appends ? PROTATTR_APPEND : PROTATTR_WRITE);
+	return r < 0 ? r
+		     : copyup_node(n, c,
+				   flags & O_TRUNC ? COPYUP_TRUNCATED
+						   : COPYUP_DATA);
+}
+
 int
 tree_open_node(struct node *n, const struct call *c, int flags,
 	       struct handle **ret, struct ident *ret_ident)
@@ -263,9 +280,7 @@ tree_open_node(struct node *n, const struct call *c, int flags,
 	/* Never a device, fifo or socket of the host. */
 	if (!S_ISREG(n->body->type))
 		return -ENXIO;
-	if ((flags & O_ACCMODE) != O_RDONLY || flags & O_TRUNC)
-		r = copyup_node(
-			n, c, flags & O_TRUNC ? COPYUP_TRUNCATED : COPYUP_DATA);
+	r = prepare_write(n, c, flags);
 	if (r < 0)
 		return r;
 	h = handle_new(n, flags);

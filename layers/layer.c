@@ -102,6 +102,7 @@ upper_new(const struct tree_config *c)
 	u->layer.fd = u->base_fd = u->work_fd = u->index_fd = -1;
 	u->is_volatile = c->is_volatile || c->fsync == FSYNC_VOLATILE;
 	u->syncs_all = c->fsync == FSYNC_STRICT;
+	u->has_interlock = c->interlock == 1;
 	atomic_init(&u->can_clone, true);
 	(void)pthread_mutex_init(&u->whiteout_lock, NULL);
 	return u;
@@ -145,6 +146,32 @@ open_lowers(const struct tree_config *c, struct layer_set *set, char **ret_why)
 			c->lowers[i].whiteouts == WHITEOUTS_OCI;
 	}
 	return r;
+}
+
+/*
+ * uuid=off: handles name no file system, so that layers can be copied to
+ * another one; with several they would be mistaken (ovl_get_layers()).
+ */
+static int
+forget_uuids(struct layer_set *set, char **ret_why)
+{
+	struct layer *first = &set->lowers[0], *l;
+	unsigned i;
+
+	for (i = 0; i <= set->nr_lowers; i++) {
+		l = i < set->nr_lowers ? &set->lowers[i]
+		    : set->upper       ? &set->upper->layer
+				       : first;
+		if (l->dev != first->dev)
+			return layer_why(
+				ret_why, -EINVAL,
+				"uuid=off: \"%s\" and \"%s\" are on two "
+				"file systems",
+				first->path, l->path);
+		memset(l->uuid, 0, sizeof(l->uuid));
+		l->has_uuid = l->is_null_uuid = true;
+	}
+	return 0;
 }
 
 /* The upper is ours now: lock, clean, probe. */
@@ -191,6 +218,8 @@ layer_set_open(const struct tree_config *c, tree_warn warn, void *warn_ctx,
 		r = open_lowers(c, ret, ret_why);
 	if (r == 0)
 		r = layer_check_overlap(ret, ret_why);
+	if (r == 0 && c->uuid == UUID_OFF)
+		r = forget_uuids(ret, ret_why);
 	if (r < 0)
 		return r;
 	if (ret->upper)

@@ -43,6 +43,7 @@ struct upper {
 	bool has_tmpfile;
 	bool is_volatile;
 	bool syncs_all; /* fsync=strict: metadata copies and directories too */
+	bool has_interlock; /* W/work/incompat keeps kernel mounts out */
 	bool can_chown; /* CAP_CHOWN: new objects get the client's owner */
 	atomic_bool can_clone; /* cleared by the first FICLONE that cannot */
 	atomic_uint next_temp;
@@ -159,7 +160,7 @@ int layer_probe_upper(struct upper *u, int userxattr, tree_warn warn,
  * work/incompat, left by a volatile mount or another server.
  */
 int workdir_open(struct upper *u, char **ret_why);
-/* Remove the shared whiteout. */
+/* Remove the shared whiteout, and let kernel mounts in again. */
 void workdir_close(struct upper *u);
 /* A fresh "#hex" temporary name for the staging area. */
 void workdir_temp(struct upper *u, char ret[16]);

@@ -36,6 +36,8 @@ liblayers_a_SOURCES = \
 	%D%/option.c \
 	%D%/origin.c \
 	%D%/overlay.h \
+	%D%/protattr.c \
+	%D%/protattr.h \
 	%D%/readdir.c \
 	%D%/real-change.c \
 	%D%/real-path.h \
@@ -49,6 +51,7 @@ liblayers_a_SOURCES = \
 	%D%/search.h \
 	%D%/tree.c \
 	%D%/tree.h \
+	%D%/uuid.c \
 	%D%/whiteout.c \
 	%D%/workdir.c \
 	%D%/xattr-name.c \

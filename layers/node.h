@@ -100,6 +100,7 @@ struct body {
 	atomic_uint union_nlink;
 	char *index_name; /* owned; its entry in W/index, once it has one.
 			     Written before layer, const then */
+	atomic_uint protattr; /* protattr.c's; 0: not asked yet */
 	atomic_bool may_have_suid; /* writes must look at suid and sgid */
 	pthread_mutex_t lock;
 	/* under lock */
@@ -146,6 +147,7 @@ struct tree {
 	const char *private_prefix; /* "trusted.overlay." or "user.overlay." */
 	size_t private_prefix_len;
 	struct node *root; /* counted */
+	uint64_t fsid; /* by uuid=; 0: the upper's */
 	uint32_t namelen; /* the largest of all layers */
 	/* Directories that must not show up in the tree: the layers' roots
 	 * and work directory, one inside a lower (ovl_lookup_trap_inode()) */
@@ -323,6 +325,12 @@ dir_top_layer(const struct dir *d)
 	return d->upper_fd >= 0 ? 0 : d->lowers[0].layer;
 }
 
+static inline struct at
+dir_top(const struct dir *d)
+{
+	return AT(d->upper_fd >= 0 ? d->upper_fd : d->lowers[0].fd, "");
+}
+
 /* The fd of @layer in @dir's stack (locked), or -1. */
 int dir_fd_of(const struct dir *d, unsigned layer);
 
@@ -347,6 +355,9 @@ layer_of(const struct tree *t, unsigned layer)
 
 /* Is this one of t->traps? */
 bool tree_is_trap(const struct tree *t, const struct statx *stx);
+
+/* uuid.c: fill in t->fsid, as uuid= says. Best effort. */
+void uuid_open(struct tree *t, enum uuid mode);
 
 bool layer_is_slow(const struct tree *t, unsigned layer);
 #define RETURN_IF_SLOW(t, layer, c)                             \

@@ -166,8 +166,9 @@ check_removal(const struct change *ch, const void *arg)
 		return -ENOTDIR;
 	if (!rm->is_dir && n->body->dir)
 		return -EISDIR;
-	if (!rm->is_dir || body_is_upper(ch->dir->body))
-		return 0;
+	r = change_allow_removal(ch);
+	if (r < 0 || !rm->is_dir || body_is_upper(ch->dir->body))
+		return r;
 	/* Before the parent is copied up for nothing. */
 	r = lock_dir_shared(n, rm->c);
 	if (r < 0)

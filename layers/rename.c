@@ -118,6 +118,7 @@ check(struct rename *rn)
 {
 	const struct node *o = rn->old.f.node, *n = rn->new.f.node;
 	const struct dir *d;
+	int r;
 
 	if (!o || (rn->only && o != rn->only))
 		return -ENOENT;
@@ -133,6 +134,12 @@ check(struct rename *rn)
 		return -ENOTDIR;
 	if (n && !d && n->body->dir)
 		return -EISDIR;
+	r = change_allow_removal(&rn->old);
+	if (r == 0)
+		r = n ? change_allow_removal(&rn->new)
+		      : change_allow_dir(rn->new.dir, PROTATTR_ADD);
+	if (r < 0)
+		return r;
 	return n && n->body->dir ? check_target_dir(rn) : 0;
 }
 

@@ -16,6 +16,9 @@
 #include "real.h"
 
 #define WORK "work"
+#define INCOMPAT "incompat"
+/* Our own entry there, while we run with interlock=on. */
+#define INTERLOCK "veneer-live"
 /* Entries so deep below work/ are removed; deeper ones are not ours. */
 #define CLEAN_DEPTH 2
 
@@ -81,6 +84,9 @@ check_incompat(struct upper *u, char **ret_why)
 	while ((e = readdir(d))) {
 		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
 			continue;
+		/* Of a server that was killed: the lock says it is gone. */
+		if (strcmp(e->d_name, INTERLOCK) == 0)
+			continue;
 		return layer_why(ret_why, -EINVAL,
 				 "\"%s/work/incompat/%s\" says that this upper "
 				 "was not closed properly (a volatile mount?): "
@@ -90,16 +96,16 @@ check_incompat(struct upper *u, char **ret_why)
 	return 0;
 }
 
-/* work/incompat/volatile/dirty: whoever comes next is to know. */
+/* Make W/work/@names[0]/@names[1]/... */
 static int
-mark_volatile(struct upper *u)
+make_path(struct upper *u, const char *const *names, unsigned nr)
 {
-	static const char *const names[] = { "incompat", "volatile", "dirty" };
 	int fd = u->work_fd, next, r = 0;
 	unsigned i;
 
-	for (i = 0; i < 3 && r == 0; i++) {
+	for (i = 0; i < nr && r == 0; i++) {
 		r = real_mkdir(u, AT(fd, names[i]), 0700);
+		r = r == -EEXIST ? 0 : r;
 		next = r < 0 ? -1 : real_open_dir(AT(fd, names[i]));
 		if (fd != u->work_fd)
 			(void)real_close(fd);
@@ -107,8 +113,26 @@ mark_volatile(struct upper *u)
 			return next;
 		fd = next;
 	}
-	if (fd >= 0)
+	if (fd >= 0 && fd != u->work_fd)
 		(void)real_close(fd);
+	return r;
+}
+
+/*
+ * What the kernel refuses to mount over: volatile/dirty for good, so that
+ * whoever comes next knows; ours for as long as we run.
+ */
+static int
+mark_incompat(struct upper *u)
+{
+	static const char *const dirty[] = { INCOMPAT, "volatile", "dirty" };
+	static const char *const live[] = { INCOMPAT, INTERLOCK };
+	int r = 0;
+
+	if (u->is_volatile)
+		r = make_path(u, dirty, 3);
+	if (r == 0 && u->has_interlock)
+		r = make_path(u, live, 2);
 	return r;
 }
 
@@ -140,10 +164,9 @@ workdir_open(struct upper *u, char **ret_why)
 	/* Mode 0 as the kernel's; an ordinary user could not use it. */
 	if (geteuid() == 0)
 		(void)real_chmod(u, AT(u->work_fd, ""), 0);
-	r = u->is_volatile ? mark_volatile(u) : 0;
+	r = mark_incompat(u);
 	if (r < 0)
-		return layer_why(ret_why, r,
-				 "cannot mark \"%s\" as volatile: %s",
+		return layer_why(ret_why, r, "cannot mark \"%s\" as in use: %s",
 				 u->work_path, strerror(-r));
 	return 0;
 }
@@ -151,8 +174,19 @@ workdir_open(struct upper *u, char **ret_why)
 void
 workdir_close(struct upper *u)
 {
+	int fd;
+
 	if (u->whiteout[0])
 		workdir_discard(u, u->whiteout);
+	if (u->has_interlock) {
+		fd = real_open_dir(AT(u->work_fd, INCOMPAT));
+		if (fd >= 0) {
+			(void)real_unlink(u, AT(fd, INTERLOCK), AT_REMOVEDIR);
+			(void)real_close(fd);
+		}
+		/* Not if the upper is marked as volatile. */
+		(void)real_unlink(u, AT(u->work_fd, INCOMPAT), AT_REMOVEDIR);
+	}
 	(void)close(u->work_fd);
 	u->work_fd = -1;
 }

@@ -11,6 +11,7 @@
 #include "cleanup.h"
 #include "copyup.h"
 #include "overlay.h"
+#include "protattr.h"
 
 /* The value of the stored name @name, or the raw list (@name NULL). */
 static int
@@ -152,6 +153,9 @@ tree_setxattr(struct node *n, struct handle *h, const struct call *c,
 		return r;
 	if (!is_for(c, stored) || !is_possible(n, stored))
 		return -EPERM;
+	r = protattr_check(n, c, PROTATTR_CHANGE);
+	if (r < 0)
+		return r;
 	if (!value) {
 		r = check_removable(n, c, stored);
 		if (r < 0)

@@ -21,9 +21,11 @@ layers_unit_tests = \
 	%D%/test-layers-merge \
 	%D%/test-layers-metacopy \
 	%D%/test-layers-open-files \
+	%D%/test-layers-protattr \
 	%D%/test-layers-redirect \
 	%D%/test-layers-startup \
-	%D%/test-layers-threads
+	%D%/test-layers-threads \
+	%D%/test-layers-upper-marks
 check_PROGRAMS += $(layers_unit_tests)
 TESTS += $(layers_unit_tests)
 
@@ -67,6 +69,10 @@ TESTS += $(layers_unit_tests)
 %C%_test_layers_open_files_CPPFLAGS = $(LAYERS_TEST_CPPFLAGS)
 %C%_test_layers_open_files_LDADD = $(LAYERS_TEST_LDADD)
 
+%C%_test_layers_protattr_SOURCES = %D%/test-layers-protattr.c
+%C%_test_layers_protattr_CPPFLAGS = $(LAYERS_TEST_CPPFLAGS)
+%C%_test_layers_protattr_LDADD = $(LAYERS_TEST_LDADD)
+
 %C%_test_layers_redirect_SOURCES = %D%/test-layers-redirect.c
 %C%_test_layers_redirect_CPPFLAGS = $(LAYERS_TEST_CPPFLAGS)
 %C%_test_layers_redirect_LDADD = $(LAYERS_TEST_LDADD)
@@ -78,4 +84,8 @@ TESTS += $(layers_unit_tests)
 %C%_test_layers_threads_SOURCES = %D%/test-layers-threads.c
 %C%_test_layers_threads_CPPFLAGS = $(LAYERS_TEST_CPPFLAGS)
 %C%_test_layers_threads_LDADD = $(LAYERS_TEST_LDADD)
+
+%C%_test_layers_upper_marks_SOURCES = %D%/test-layers-upper-marks.c
+%C%_test_layers_upper_marks_CPPFLAGS = $(LAYERS_TEST_CPPFLAGS)
+%C%_test_layers_upper_marks_LDADD = $(LAYERS_TEST_LDADD)
 endif
