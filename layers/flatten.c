@@ -14,6 +14,7 @@
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "cleanup.h"
 #include "copyup.h"
@@ -91,11 +92,41 @@ copy_all_up(struct flatten *fl, struct node *n)
 	return r == 0 && n->body->dir ? for_each_child(fl, n) : r;
 }
 
-/* Remove the whiteouts of a locked directory that has no lowers. */
+/*
+ * Remove the whiteouts of a locked directory that has no lowers. Nobody sees
+ * them go, so its times stay.
+ */
 static int
 remove_whiteouts(struct node *n)
 {
-	return listing_remove_whiteouts(n->body->tree, n->body->dir->upper_fd);
+	struct tree *t = n->body->tree;
+	struct at at = { n->body->dir->upper_fd, "" };
+	struct statx before, after;
+	int r = real_statx(at, &before);
+
+	if (r == 0)
+		r = listing_remove_whiteouts(t, at.fd);
+	if (r == 0)
+		r = real_statx(at, &after);
+	if (r == 0 && memcmp(&before.stx_mtime, &after.stx_mtime,
+			     sizeof(before.stx_mtime)) != 0)
+		r = copyup_times(t->layers.upper, at, &before);
+	return r;
+}
+
+/*
+ * A redirect from the root leads down from a directory without lowers, too:
+ * one of those below must be opaque itself before its whiteouts go.
+ */
+static int
+stop_redirect(struct node *n)
+{
+	struct tree *t = n->body->tree;
+	struct at at = { n->body->dir->upper_fd, "" };
+
+	if (private_get(t, at, PRIVATE_REDIRECT, NULL, 0) == -ENODATA)
+		return 0;
+	return private_set(t, at, PRIVATE_OPAQUE, "y", 1);
 }
 
 static int
@@ -107,8 +138,11 @@ forget_lowers(struct flatten *fl, struct node *n)
 	if (!d)
 		return 0;
 	(void)lock_dir_excl(n, fl->c);
-	dir_drop_lowers(d);
-	r = d->is_removed ? 0 : remove_whiteouts(n);
+	r = d->is_removed ? 0 : stop_redirect(n);
+	if (r == 0)
+		dir_drop_lowers(d);
+	if (r == 0 && !d->is_removed)
+		r = remove_whiteouts(n);
 	unlock_dir(n);
 	return r < 0 ? r : for_each_child(fl, n);
 }

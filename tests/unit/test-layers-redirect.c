@@ -75,6 +75,18 @@ static const struct golden_case without[] = {
 	  "w d && [ \"$(ls -A upper/p/d)\" = f ] && [ $(x opaque p/d) = y ]" },
 };
 
+static const struct golden_case around_redirects[] = {
+	{ "a redirect in it leads nowhere any more; times stay",
+	  "mkdir -p lower2/d lower2/a/s upper/d/s; touch lower2/a/s/f "
+	  "lower2/a/s/g; mknod upper/d/s/f c 0 0; setfattr -n "
+	  "trusted.overlay.redirect -v /a/s upper/d/s; setfattr -n "
+	  "trusted.overlay.origin upper/d; setfattr -n trusted.overlay.origin "
+	  "upper/d/s; touch -d 2001-01-01 upper/d/s",
+	  { { "rename", "d", "e", 0 } },
+	  SH "[ \"$(ls -A upper/e/s)\" = g ] && [ $(x opaque e/s) = y ] && [ "
+	     "$(date -r upper/e/s +%Y) = 2001 ]" },
+};
+
 /* A path of more than 256 bytes is no redirect: copied instead. */
 #define LONG                                                                  \
 	"0123456789012345678901234567890123456789012345678901234567890123456" \
@@ -110,6 +122,8 @@ flattening(void **state)
 {
 	golden_run(*state, "redirect_dir=off", without, NR(without));
 	golden_run(*state, "redirect_dir=nofollow", without, NR(without));
+	golden_run(*state, "redirect_dir=off", around_redirects,
+		   NR(around_redirects));
 }
 
 /* A directory renamed, and a file in it, keep their numbers for ever. */
