@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "cleanup.h"
+#include "config-tree.h"
 #include "config.h"
 #include "log.h"
 #include "macros.h"
@@ -187,27 +188,6 @@ config_next_option(char **rest, char **ret_key, char **ret_value)
 	}
 }
 
-/* The same for overlayfs's form: a backslash keeps the comma after it. */
-static void
-next_kernel_option(char **rest, char **ret_key, char **ret_value)
-{
-	char *p = *rest;
-
-	*ret_key = p;
-	*ret_value = NULL;
-	while (*p && *p != ',') {
-		if (*p == '=' && !*ret_value) {
-			*p = '\0';
-			*ret_value = p + 1;
-		}
-		if (*p == '\\' && p[1])
-			p++;
-		p++;
-	}
-	*rest = *p ? p + 1 : NULL;
-	*p = '\0';
-}
-
 static struct config_tree *
 add_tree(struct config *c, const char *name)
 {
@@ -222,18 +202,6 @@ add_tree(struct config *c, const char *name)
 	p->tree = tree_config_new();
 	c->nr_trees++;
 	return p->name && p->tree ? p : NULL;
-}
-
-static int
-set_tree_option(struct config_tree *t, const char *option, const char *key,
-		const char *value)
-{
-	CLEANUP_FREE char *why = NULL;
-	int r = tree_config_set(t->tree, key, value, &why);
-
-	if (r < 0)
-		return usage_error("%s: %s", option, why ? why : strerror(-r));
-	return 0;
 }
 
 /* The tree of --lower, --upper, --work and -o: the first one, unnamed. */
@@ -254,22 +222,15 @@ set_unnamed(struct config *c, const char *option, const char *key,
 {
 	struct config_tree *t = unnamed_tree(c);
 
-	return t ? set_tree_option(t, option, key, value) : -ENOMEM;
+	return t ? config_tree_set(t->tree, option, key, value) : -ENOMEM;
 }
 
 static int
 parse_kernel_options(struct config *c, const char *text)
 {
-	CLEANUP_FREE char *copy = strdup(text);
 	struct config_tree *t = unnamed_tree(c);
-	char *rest = copy, *key, *value;
-	int r = copy && t ? 0 : -ENOMEM;
 
-	while (r == 0 && rest) {
-		next_kernel_option(&rest, &key, &value);
-		r = set_tree_option(t, "-o", key, value);
-	}
-	return r;
+	return t ? config_tree_set_kernel(t->tree, text) : -ENOMEM;
 }
 
 static int
@@ -302,7 +263,7 @@ parse_tree(struct config *c, const char *text)
 		if (strcmp(key, "name") == 0)
 			r = rename_tree(c, t, value);
 		else
-			r = set_tree_option(t, "--tree", key, value);
+			r = config_tree_set(t->tree, "--tree", key, value);
 	}
 	if (r == 0 && strcmp(t->name, "/") == 0)
 		return usage_error("--tree %s: give it a name with name=",

@@ -7,6 +7,8 @@ libserver_a_SOURCES = \
 	%D%/addr.h \
 	%D%/buffer.c \
 	%D%/buffer.h \
+	%D%/config-tree.c \
+	%D%/config-tree.h \
 	%D%/config.c \
 	%D%/config.h \
 	%D%/conn.c \
