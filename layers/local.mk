@@ -49,6 +49,12 @@ liblayers_a_SOURCES = \
 	%D%/rename.c \
 	%D%/search.c \
 	%D%/search.h \
+	%D%/settle-complete.c \
+	%D%/settle-index.c \
+	%D%/settle-rewrite.c \
+	%D%/settle-walk.c \
+	%D%/settle.c \
+	%D%/settle.h \
 	%D%/tree.c \
 	%D%/tree.h \
 	%D%/uuid.c \

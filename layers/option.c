@@ -84,6 +84,12 @@ tree_config_free(struct tree_config *c)
 	free(c);
 }
 
+bool
+tree_config_has_layers(const struct tree_config *c)
+{
+	return c->upper && c->nr_lowers > 0;
+}
+
 const char *const *
 tree_config_keys(void)
 {

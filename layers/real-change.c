@@ -223,3 +223,11 @@ real_fsync(struct upper *u, int fd, bool datasync)
 		return 0;
 	RETURN_CHANGE(u, datasync ? fdatasync(fd) : fsync(fd));
 }
+
+int
+real_syncfs(struct upper *u)
+{
+	if (u->is_volatile)
+		return 0;
+	RETURN_CHANGE(u, syncfs(u->layer.fd));
+}

@@ -110,5 +110,7 @@ ssize_t real_copy_range(struct upper *u, int dst, int src, uint64_t off,
 			size_t count);
 /* Nothing at all on a volatile upper. */
 int real_fsync(struct upper *u, int fd, bool datasync);
+/* The same for the whole file system of the upper. */
+int real_syncfs(struct upper *u);
 
 #endif

@@ -54,6 +54,9 @@ void tree_config_free(struct tree_config *config);
 int tree_config_set(struct tree_config *config, const char *key,
 		    const char *value, char **ret_why);
 
+/* Have an upper and a lower been named? */
+bool tree_config_has_layers(const struct tree_config *config);
+
 /* The keys that tree_config_set() knows, NULL-terminated. */
 const char *const *tree_config_keys(void);
 
@@ -87,6 +90,42 @@ bool tree_is_read_only(const struct tree *t);
 void tree_note_duration(struct node *n, uint64_t ns);
 #define TREE_SLOW_NS UINT64_C(2000000)
 #define TREE_SLOW_FOR_MS 1000
+
+/* --- An upper at rest --------------------------------------------------- */
+
+/* What tree_settle() has done so far. */
+struct settle_result {
+	uint64_t nr_objects; /* looked at */
+	uint64_t nr_flattened; /* directories that needed a redirect */
+	uint64_t nr_completed; /* files that had no data of their own */
+	uint64_t nr_copied; /* other objects brought to the upper */
+	uint64_t nr_linked; /* names that only the index led to */
+	uint64_t nr_rewritten; /* user.overlay.* marks */
+	uint64_t bytes_copied;
+	char *mount_options; /* owned by the caller; NULL on failure: what
+				overlayfs mounts the layers with */
+};
+
+struct settle_options {
+	bool is_user; /* the overlay's marks are user.overlay.*: rewrite */
+	/* Called after each object; @so_far is borrowed. NULL: none. */
+	void (*progress)(void *ctx, const struct settle_result *so_far);
+	void *ctx; /* borrowed */
+};
+
+/*
+ * Change the upper of @config, which nobody uses, so that overlayfs without
+ * any option shows what was to be seen with redirects, metadata-only files,
+ * an index or user.overlay.* marks; redirect_dir=nofollow does, too. The
+ * options for reading it are chosen by what is there: those of @config for
+ * that are overwritten.
+ * Returns 0, -EPERM (needs root), what tree_open() says, or what a layer
+ * says, with a line in *@ret_why (malloced) that names the object. The tree
+ * that is to be seen is the same then, with the options that it needed
+ * before, and calling again goes on. *@ret is filled in any case.
+ */
+int tree_settle(struct tree_config *config, const struct settle_options *o,
+		struct settle_result *ret, char **ret_why);
 
 /* --- References ------------------------------------------------------- */
 

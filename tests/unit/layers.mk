@@ -8,7 +8,9 @@ liblayersfixture_a_CPPFLAGS = $(LAYERS_TEST_CPPFLAGS)
 liblayersfixture_a_SOURCES = \
 	%D%/layers-fixture.c \
 	%D%/layers-fixture.h \
-	%D%/layers-golden.c
+	%D%/layers-golden.c \
+	%D%/layers-settle.c \
+	%D%/layers-settle.h
 
 layers_unit_tests = \
 	%D%/test-layers-acl \
@@ -23,6 +25,9 @@ layers_unit_tests = \
 	%D%/test-layers-open-files \
 	%D%/test-layers-protattr \
 	%D%/test-layers-redirect \
+	%D%/test-layers-settle \
+	%D%/test-layers-settle-failure \
+	%D%/test-layers-settle-user \
 	%D%/test-layers-startup \
 	%D%/test-layers-threads \
 	%D%/test-layers-upper-marks
@@ -76,6 +81,18 @@ TESTS += $(layers_unit_tests)
 %C%_test_layers_redirect_SOURCES = %D%/test-layers-redirect.c
 %C%_test_layers_redirect_CPPFLAGS = $(LAYERS_TEST_CPPFLAGS)
 %C%_test_layers_redirect_LDADD = $(LAYERS_TEST_LDADD)
+
+%C%_test_layers_settle_SOURCES = %D%/test-layers-settle.c
+%C%_test_layers_settle_CPPFLAGS = $(LAYERS_TEST_CPPFLAGS)
+%C%_test_layers_settle_LDADD = $(LAYERS_TEST_LDADD)
+
+%C%_test_layers_settle_failure_SOURCES = %D%/test-layers-settle-failure.c
+%C%_test_layers_settle_failure_CPPFLAGS = $(LAYERS_TEST_CPPFLAGS)
+%C%_test_layers_settle_failure_LDADD = $(LAYERS_TEST_LDADD)
+
+%C%_test_layers_settle_user_SOURCES = %D%/test-layers-settle-user.c
+%C%_test_layers_settle_user_CPPFLAGS = $(LAYERS_TEST_CPPFLAGS)
+%C%_test_layers_settle_user_LDADD = $(LAYERS_TEST_LDADD)
 
 %C%_test_layers_startup_SOURCES = %D%/test-layers-startup.c
 %C%_test_layers_startup_CPPFLAGS = $(LAYERS_TEST_CPPFLAGS)
