@@ -30,7 +30,9 @@ libserver_a_SOURCES = \
 	%D%/server.h \
 	%D%/spawn.c \
 	%D%/spawn.h \
-	%D%/transport-stream.c
+	%D%/transport-stream.c \
+	%D%/verb-settle.c \
+	%D%/verb.h
 
 bin_PROGRAMS += veneer
 veneer_CPPFLAGS = $(libserver_a_CPPFLAGS) -DVENEER_VERSION='"$(PACKAGE_VERSION)"'

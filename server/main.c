@@ -6,13 +6,16 @@
 #include "config.h"
 #include "log.h"
 #include "server.h"
+#include "verb.h"
 
 static void
 usage(FILE *to)
 {
 	fputs("usage: veneer serve OPTION ...   serve merged trees over 9P\n"
+	      "       veneer settle OPTION ...  make an upper ready for "
+	      "overlayfs\n"
 	      "       veneer --version | --help\n"
-	      "\"veneer serve --help\" lists the options; veneer(8) explains "
+	      "\"veneer VERB --help\" lists the options; veneer(8) explains "
 	      "them.\n",
 	      to);
 }
@@ -40,6 +43,8 @@ main(int argc, char **argv)
 
 	if (strcmp(verb, "serve") == 0)
 		return verb_serve(argc - 1, argv + 1);
+	if (strcmp(verb, "settle") == 0)
+		return verb_settle(argc - 1, argv + 1);
 	if (strcmp(verb, "--version") == 0) {
 		puts("veneer " VENEER_VERSION);
 		return EXIT_OK;
@@ -49,9 +54,7 @@ main(int argc, char **argv)
 		return EXIT_OK;
 	}
 	if (*verb)
-		log_line(LOG_ERR,
-			 "unknown command \"%s\": the one there is is "
-			 "\"veneer serve\"",
+		log_line(LOG_ERR, "unknown command \"%s\": see veneer --help",
 			 verb);
 	else
 		usage(stderr);
