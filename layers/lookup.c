@@ -244,11 +244,12 @@ lookup_data_locked(struct node *n, struct node *dir, const struct call *c,
 	r = search_run(&s);
 	if (r < 0)
 		return r;
-	if (s.is_found && s.top_layer > 0 && n->body->index_name &&
-	    !s.top_is_metacopy) {
+	if (s.is_found && s.top_layer > 0 && n->body->index_name) {
 		/* Its name is lower still: the lower file is the data. */
-		s.data_fd = take_fd(&s.lower_fd);
-		s.data_layer = s.top_layer;
+		if (!s.top_is_metacopy) {
+			s.data_fd = take_fd(&s.lower_fd);
+			s.data_layer = s.top_layer;
+		}
 	} else if (!s.is_found || s.top.stx_ino != n->body->real_ino) {
 		return -ESTALE; /* a layer was edited behind our back */
 	}

@@ -137,6 +137,25 @@ unlinked(void **state)
 	node_unref(n);
 }
 
+/* In the index without data, and so are its names in the layer below. */
+static void
+indexed(void **state)
+{
+	struct fixture *f = *state;
+
+	SKIP_UNLESS_ROOT();
+	f->options = "metacopy=on,index=on";
+	fixture_sh(f, "printf data >lower2/h1; truncate -s 4 lower1/h1; ln "
+		      "lower1/h1 lower1/h2; setfattr -n "
+		      "trusted.overlay.metacopy lower1/h1; setfattr -n "
+		      "trusted.overlay.redirect -v /h1 lower1/h1");
+	fixture_open(f, true);
+	assert_int_equal(0, fixture_do(f, "chmod", "h1", "600"));
+	fixture_restart(f);
+	assert_string_equal("data", fixture_read(f, "h2"));
+	assert_string_equal("data", fixture_read(f, "h1"));
+}
+
 #define TEST(f) \
 	cmocka_unit_test_setup_teardown(f, fixture_setup, fixture_teardown)
 
@@ -144,7 +163,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = { TEST(golden), TEST(late_data),
-					    TEST(unlinked) };
+					    TEST(unlinked), TEST(indexed) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
