@@ -398,10 +398,11 @@ copyup_one(struct node *n, const struct call *c, enum copyup_what what)
 		r = copyup_claimed(&w);
 	else if (what != COPYUP_META && atomic_load(&n->body->is_metacopy))
 		r = copyup_late_data(n, c, what == COPYUP_TRUNCATED);
-	if (r == 0 && !index_is_linked_up(n))
-		r = index_link_up(n, c);
+	/* Before its links are counted. */
 	if (w.name[0])
 		workdir_discard(w.u, w.name);
+	if (r == 0 && !index_is_linked_up(n))
+		r = index_link_up(n, c);
 	release_claim(t, &cu);
 	if (w.tmpfile >= 0)
 		(void)real_close(w.tmpfile);

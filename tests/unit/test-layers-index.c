@@ -66,10 +66,19 @@ static const struct golden_case cases[] = {
 	  "[ $(n) = U-1 ] && [ $(stat -c %i $i) = $(stat -c %i upper/s3) ]" },
 };
 
+/* What is staged under a name has that link, too, for a while. */
+static const struct golden_case flattened[] = {
+	{ "a symbolic link in a directory that is copied",
+	  "ln -s to lower2/s1; mkdir lower2/d; ln lower2/s1 lower2/d/s2",
+	  { { "rename", "d", "e", 0 } },
+	  SH "[ $(n) = U+0 ] && [ $(stat -c %h $i) = 2 ]" },
+};
+
 static void
 golden(void **state)
 {
 	golden_run(*state, "index=on", cases, sizeof(cases) / sizeof(cases[0]));
+	golden_run(*state, "index=on,redirect_dir=off", flattened, 1);
 }
 
 static uint64_t
