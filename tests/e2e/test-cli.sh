@@ -21,7 +21,7 @@ refused 2 'did you mean "--lower"' serve --lowr lower
 refused 2 'needs a value' serve --lower
 refused 2 'unexpected argument' serve --lower lower extra
 refused 2 'did you mean "lowerdir"' serve -o lowedir=x
-refused 2 'not supported' serve --lower lower -o metacopy=on
+refused 2 'not supported' serve --lower lower -o nfs_export=on
 refused 2 'number from' serve --lower lower --loops 0
 refused 2 'number from' serve --lower lower --msize 1k
 refused 2 'auto, strict' serve --lower lower --append maybe
