@@ -96,9 +96,10 @@ tree_getattr(struct node *n, struct handle *h, const struct call *c,
 	return r;
 }
 
+/* As ftruncate(2), which always sets mtime, or truncate(2). */
 static int
-set_size(struct node *n, struct handle *h, const struct call *c,
-	 const struct attr_set *set)
+set_size(struct node *n, struct handle *h, const struct call *c, uint64_t size,
+	 bool sets_mtime)
 {
 	struct handle *own = NULL;
 	struct realfile *rf;
@@ -112,7 +113,9 @@ set_size(struct node *n, struct handle *h, const struct call *c,
 	}
 	r = realfile_get(h, c, &rf);
 	if (r == 0) {
-		r = real_truncate(node_upper(n), rf->fd, set->size);
+		r = sets_mtime ? real_truncate(node_upper(n), rf->fd, size)
+			       : real_truncate_changed(node_upper(n), rf->fd,
+						       size);
 		atomic_fetch_add(&n->body->nr_writes, 1);
 		realfile_put(n->body, rf);
 	}
@@ -190,13 +193,43 @@ setattr_use(const struct attr_set *set)
 		       : PROTATTR_APPEND;
 }
 
+static bool
+has_upper_data(const struct node *n)
+{
+	return body_is_upper(n->body) && !atomic_load(&n->body->is_metacopy);
+}
+
+/*
+ * A truncation of what has no data in the upper to the size that it has: the
+ * data need not be copied for that (the kernel does). Not where it would take
+ * setuid or setgid away.
+ */
+static int
+is_needless_size(struct node *n, const struct call *c, uint64_t size, bool *ret)
+{
+	CLEANUP_ACCESS struct access a = ACCESS_NONE;
+	struct statx stx;
+	int r;
+
+	if (!node_upper(n))
+		return 0;
+	r = access_begin(n, c, &a);
+	if (r == 0)
+		r = real_statx(a.at, &stx);
+	if (r == 0)
+		*ret = stx.stx_size == size &&
+		       !(stx.stx_mode & (S_ISUID | S_ISGID));
+	return r;
+}
+
 int
 tree_setattr(struct node *n, struct handle *h, const struct call *c,
 	     const struct attr_set *set)
 {
 	const unsigned rest = ATTR_SET_MODE | ATTR_SET_UID | ATTR_SET_GID |
 			      ATTR_SET_ATIME | ATTR_SET_MTIME;
-	bool has_size = set->mask & ATTR_SET_SIZE;
+	bool has_size = set->mask & ATTR_SET_SIZE, is_same = false;
+	bool sets_mtime = set->mask & ATTR_SET_MTIME;
 	int r;
 
 	if (has_size && S_ISDIR(n->body->type))
@@ -204,15 +237,22 @@ tree_setattr(struct node *n, struct handle *h, const struct call *c,
 	if (has_size && (!S_ISREG(n->body->type) || set->size > SIZE_LIMIT))
 		return -EINVAL;
 	r = protattr_check(n, c, setattr_use(set));
+	if (r == 0 && has_size && !has_upper_data(n)) {
+		sets_mtime = true; /* it changes, whatever is copied */
+		r = is_needless_size(n, c, set->size, &is_same);
+	}
 	if (r < 0)
 		return r;
+	has_size = has_size && !is_same;
+	if (is_same && !(set->mask & rest))
+		return 0;
 	/* One copy-up for all of it, without data that is cut off anyway. */
 	r = copyup_node(n, c,
 			!has_size        ? COPYUP_META
 			: set->size == 0 ? COPYUP_TRUNCATED
 					 : COPYUP_DATA);
 	if (r == 0 && has_size)
-		r = set_size(n, h, c, set);
+		r = set_size(n, h, c, set->size, sets_mtime);
 	if (r == 0 && (set->mask & rest || set->mask == ATTR_SET_CTIME))
 		r = set_owner_mode_times(n, c, set);
 	return r;

@@ -472,3 +472,18 @@ copyup_mark_impure(struct node *dir)
 		d->is_marked_impure = true;
 	return r;
 }
+
+int
+copyup_mark_parent(struct node *dir, const struct node *n, struct at at)
+{
+	const struct body *b = n->body;
+	struct tree *t = b->tree;
+
+	if (private_get(t, at, PRIVATE_ORIGIN, NULL, 0) >= 0)
+		return copyup_mark_impure(dir);
+	if (b->path == ino_to_path(t, b->real_dev, b->real_ino))
+		return 0;
+	/* Its number lives as long as it is in memory. */
+	dir->body->dir->has_renumbered = true;
+	return b->lower_nlink > 1 ? 0 : copyup_mark_impure(dir);
+}

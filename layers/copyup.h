@@ -38,6 +38,12 @@ int copyup_late_data(struct node *n, const struct call *c, bool truncate);
  * be there. @dir.lock exclusive.
  */
 int copyup_mark_impure(struct node *dir);
+/*
+ * The upper object @at of @n is about to get a name below @dir (locked
+ * exclusive): mark @dir impure if a number comes along with it, as
+ * ovl_rename() and ovl_link() do by OVL_TYPE_ORIGIN.
+ */
+int copyup_mark_parent(struct node *dir, const struct node *n, struct at at);
 
 /*
  * copydata.c: copy @size bytes from @src to the empty file @dst, extent by

@@ -37,11 +37,15 @@ struct spec {
 	int fd; /* result: owned, of an opened file; or -1 */
 };
 
+/* @arg: the struct spec. A device 0:0 would be a whiteout (ovl_mknod()). */
 static int
 check_absent(const struct change *ch, const void *arg)
 {
-	(void)arg;
-	return ch->f.node ? -EEXIST : 0;
+	const struct spec *s = arg;
+
+	if (ch->f.node)
+		return -EEXIST;
+	return S_ISCHR(s->mode) && s->dev == 0 ? -EPERM : 0;
 }
 
 /* Make the bare object at @at. */
@@ -240,7 +244,7 @@ create_named(struct node *dir, struct name name, struct spec *s,
 	struct tree *t = dir->body->tree;
 	int r;
 
-	r = change_begin(dir, name, s->c, check_absent, NULL, &ch);
+	r = change_begin(dir, name, s->c, check_absent, s, &ch);
 	if (r == 0)
 		r = create_object(&ch, s);
 	if (r < 0)
@@ -295,9 +299,6 @@ tree_mknod(struct node *dir, const struct call *c, struct name name,
 	if (!S_ISREG(s.mode) && !S_ISFIFO(s.mode) && !S_ISSOCK(s.mode) &&
 	    !S_ISCHR(s.mode) && !S_ISBLK(s.mode))
 		return -EINVAL;
-	/* It would be a whiteout (ovl_mknod()). */
-	if (S_ISCHR(s.mode) && major == 0 && minor == 0)
-		return -EPERM;
 	if (S_ISCHR(s.mode) || S_ISBLK(s.mode))
 		s.dev = makedev(major, minor);
 	return create_named(dir, name, &s, ret);
@@ -428,16 +429,12 @@ check_link(const struct change *ch, const void *arg)
 
 /* Hold the object to be linked: its own name may be anywhere. */
 static int
-open_link_source(struct node *n, const struct call *c, bool *ret_has_origin)
+open_link_source(struct node *n, const struct call *c)
 {
 	CLEANUP_ACCESS struct access a = ACCESS_NONE;
 	int r = access_begin(n, c, &a);
 
-	if (r < 0)
-		return r;
-	*ret_has_origin =
-		private_get(n->body->tree, a.at, PRIVATE_ORIGIN, NULL, 0) >= 0;
-	return real_open_path(a.at);
+	return r < 0 ? r : real_open_path(a.at);
 }
 
 /*
@@ -505,7 +502,6 @@ tree_link(struct node *n, const struct call *c, struct node *dir,
 	CLEANUP_CHANGE struct change ch = { 0 };
 	CLEANUP_CLOSE int fd = -1;
 	struct upper *u = node_upper(n);
-	bool has_origin = false;
 	int r;
 
 	if (!u)
@@ -521,11 +517,11 @@ tree_link(struct node *n, const struct call *c, struct node *dir,
 	if (r == 0)
 		r = keep_data_found(n, c);
 	if (r == 0)
-		r = fd = open_link_source(n, c, &has_origin);
+		r = fd = open_link_source(n, c);
 	if (r >= 0)
 		r = change_begin(dir, name, c, check_link, n, &ch);
-	if (r == 0 && has_origin)
-		r = copyup_mark_impure(dir);
+	if (r == 0)
+		r = copyup_mark_parent(dir, n, AT(fd, ""));
 	if (r < 0)
 		return r;
 	r = index_nlink_start(n);

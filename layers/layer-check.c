@@ -236,12 +236,36 @@ unescape(char *s)
 	*out = '\0';
 }
 
-/* Does the overlay mount described by @line use the directory @id? */
+/*
+ * Is the directory on which an overlay is mounted the picture of @upper? It
+ * shows the times of that, to the nanosecond. If it cannot be reached: yes.
+ */
 static bool
-mount_uses(char *line, const char *option, const struct place_id *id)
+mount_shows(const char *line, int upper)
+{
+	char where[256];
+	struct stat st, up;
+
+	if (sscanf(line, "%*s %*s %*s %*s %255s", where) != 1)
+		return true;
+	unescape(where);
+	if (stat(where, &st) < 0 || fstat(upper, &up) < 0)
+		return true;
+	return st.st_ctim.tv_sec == up.st_ctim.tv_sec &&
+	       st.st_ctim.tv_nsec == up.st_ctim.tv_nsec &&
+	       st.st_mtim.tv_nsec == up.st_mtim.tv_nsec;
+}
+
+/*
+ * Does the overlay mount described by @line use the directory @id? A path
+ * that is not absolute was one of the mounting process's working directory.
+ */
+static bool
+mount_uses(const char *line, const char *option, const struct place_id *id,
+	   int upper)
 {
 	CLEANUP_FREE char *path = NULL;
-	char *p = strstr(line, option);
+	const char *p = strstr(line, option);
 	struct stat st;
 
 	if (!p)
@@ -251,6 +275,8 @@ mount_uses(char *line, const char *option, const struct place_id *id)
 	if (!path)
 		return false;
 	unescape(path);
+	if (path[0] != '/')
+		return mount_shows(line, upper);
 	return stat(path, &st) == 0 && st.st_ino == id->ino &&
 	       (((dev_t)major(st.st_dev) << 32) | minor(st.st_dev)) == id->dev;
 }
@@ -272,8 +298,8 @@ check_kernel_mounts(const struct upper *u, char **ret_why)
 	while (r == 0 && getline(&line, &size, f) > 0) {
 		if (!strstr(line, " - overlay "))
 			continue;
-		if (!mount_uses(line, "upperdir=", &up) &&
-		    !mount_uses(line, "workdir=", &work))
+		if (!mount_uses(line, "upperdir=", &up, u->layer.fd) &&
+		    !mount_uses(line, "workdir=", &work, u->layer.fd))
 			continue;
 		if (sscanf(line, "%*s %*s %*s %*s %255s", where) != 1)
 			where[0] = '\0';

@@ -294,7 +294,7 @@ correct_paths(struct node *n, const struct call *c, struct listing *l)
 		e = l->entries[i];
 		if (!e->is_upper || e->is_hidden)
 			continue;
-		if (!d->is_marked_impure &&
+		if (!d->is_marked_impure && !d->has_renumbered &&
 		    !(e->d_type == DT_DIR && d->nr_lowers > 0))
 			continue;
 		if (lookup_name(n,

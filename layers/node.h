@@ -55,6 +55,8 @@ struct dir {
 	int upper_fd; /* owned O_PATH; -1: not in the upper */
 	bool is_removed; /* rmdir()ed: nothing can be created in it */
 	bool is_marked_impure; /* upper may hold children with an origin */
+	bool has_renumbered; /* a child in memory shows another number than
+				the upper lists, and no origin says so */
 	unsigned nr_lowers;
 	struct dir_lower {
 		int fd; /* owned O_PATH */

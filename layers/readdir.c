@@ -74,7 +74,7 @@ needs_listing(const struct node *n)
 	if (d->is_removed || d->nr_lowers + (d->upper_fd >= 0) > 1)
 		return true;
 	if (d->upper_fd >= 0)
-		return d->is_marked_impure;
+		return d->is_marked_impure || d->has_renumbered;
 	return d->lowers[0].has_xwhiteouts ||
 	       layer_of(n->body->tree, d->lowers[0].layer)->has_oci_whiteouts;
 }

@@ -181,6 +181,14 @@ real_truncate(struct upper *u, int fd, uint64_t size)
 	RETURN_CHANGE(u, ftruncate(fd, (off_t)size));
 }
 
+int
+real_truncate_changed(struct upper *u, int fd, uint64_t size)
+{
+	struct real_path p;
+
+	RETURN_CHANGE(u, truncate(real_path(&p, AT(fd, "")), (off_t)size));
+}
+
 ssize_t
 real_pwritev(struct upper *u, int fd, const struct iovec *iov, unsigned nr_iov,
 	     uint64_t off, bool dsync)

@@ -101,6 +101,9 @@ int real_removexattr(struct upper *u, struct at at, const char *name);
 /* Set inode flags beside those that are set. */
 int real_add_flags(struct upper *u, int fd, unsigned flags);
 int real_truncate(struct upper *u, int fd, uint64_t size);
+/* The same as truncate(2): most file systems leave the times where @size is
+ * the present one. */
+int real_truncate_changed(struct upper *u, int fd, uint64_t size);
 /* @dsync: this write is on disk when it returns (RWF_DSYNC). */
 ssize_t real_pwritev(struct upper *u, int fd, const struct iovec *iov,
 		     unsigned nr_iov, uint64_t off, bool dsync);

@@ -26,6 +26,7 @@ struct rename {
 	const struct call *c;
 	const struct node *only; /* the source must be this one, or NULL */
 	struct change old, new;
+	struct node *source; /* counted: its number stays over a copy-up */
 	struct node *new_locked; /* the directory to be replaced, locked */
 	bool wants_rename_lock; /* also within one directory */
 	bool holds_rename_lock;
@@ -224,10 +225,8 @@ mark_before(struct rename *rn)
 	struct node *n = rn->old.f.node;
 	int r = 0;
 
-	if (rn->old.dir != rn->new.dir &&
-	    private_get(rn->t, change_at(&rn->old), PRIVATE_ORIGIN, NULL, 0) >=
-		    0)
-		r = copyup_mark_impure(rn->new.dir);
+	if (rn->old.dir != rn->new.dir)
+		r = copyup_mark_parent(rn->new.dir, n, change_at(&rn->old));
 	if (r < 0)
 		return r;
 	if (needs_redirect(n))
@@ -317,6 +316,8 @@ rename_try(struct rename *rn, struct node *olddir, struct node *newdir,
 	*ret = RETRY_NOT;
 	if (r != 0)
 		return r < 0 ? r : 0;
+	if (!rn->source)
+		rn->source = node_ref(n);
 	if (needs_flattening(rn)) {
 		*ret = RETRY_FLATTEN;
 	} else if (!is_all_upper(rn)) {
@@ -391,6 +392,7 @@ do_rename(struct node *olddir, struct name oldname, struct node *newdir,
 			r = prepare_retry(&rn, retry, n);
 		node_unref(n);
 	} while (r == 0 && retry != RETRY_NOT);
+	node_unref(rn.source);
 	return r;
 }
 

@@ -161,7 +161,9 @@ tree_setxattr(struct node *n, struct handle *h, const struct call *c,
 		if (r < 0)
 			return r;
 	}
-	r = copyup_node(n, c, COPYUP_META);
+	/* ovl_xattr_set(): the name needs no upper entry, only the object. */
+	if (!body_is_upper(n->body))
+		r = copyup_node(n, c, COPYUP_META);
 	if (r == 0)
 		r = access_begin(n, c, &a);
 	if (r < 0)

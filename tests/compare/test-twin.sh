@@ -14,7 +14,7 @@
 #   SEEDS=2000 STEPS=200 FIRST=1
 #   LIMIT=30            seconds for all of it, 0: none
 #   JOBS=2              at once
-#   STRICT=1            differences that are only reported so far fail, too
+#   STRICT=1            known differences (DIFFERENCES.md) fail, too
 # FULL=1, as `make check-root` sets it, is all of them without a limit.
 . "$(dirname "$0")/../e2e/lib.sh"
 need_root

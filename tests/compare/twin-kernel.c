@@ -130,8 +130,11 @@ change(const struct step *s, int dir, const char *name)
 	}
 	if (!S_ISREG(st.st_mode))
 		return -EISDIR;
-	return s->op == TRUNCATE ? err(truncate(name, step_size(s)))
-				 : write_file(s, dir, name);
+	if (s->op != TRUNCATE)
+		return write_file(s, dir, name);
+	/* To the same size: the kernel may copy up for it. */
+	return st.st_size == step_size(s) ? 0
+					  : err(truncate(name, step_size(s)));
 }
 
 static int

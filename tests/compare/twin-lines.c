@@ -95,11 +95,11 @@ static bool
 is_same_text(const struct compared *how, const struct line *p,
 	     const struct line *q)
 {
-	enum pending which;
+	enum known which;
 
 	if (strcmp(p->text, q->text) == 0)
 		return true;
-	if (!how->pending || !how->prefix)
+	if (!how->known || !how->prefix)
 		return false;
 	if (differs_in_impure(q->text, p->text, how->prefix))
 		which = STALE_IMPURE;
@@ -108,7 +108,7 @@ is_same_text(const struct compared *how, const struct line *p,
 		which = NO_IMPURE;
 	else
 		return false;
-	how->pending[which]++;
+	how->known[which]++;
 	return true;
 }
 
@@ -120,9 +120,7 @@ is_same_mtime(const struct compared *how, const struct line *p,
 		return true;
 	if (p->mtime != -1 && q->mtime != -1)
 		return false;
-	if (how->has_lazy_truncate && how->pending)
-		how->pending[SAME_SIZE]++;
-	return how->has_loose_mtime || (how->has_lazy_truncate && how->pending);
+	return how->has_loose_mtime;
 }
 
 static bool

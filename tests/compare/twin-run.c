@@ -59,19 +59,13 @@ is_unlinked_lower(const struct step *s, const struct said *k,
 
 /* Of errnos; the rest is in twin-lines.c. */
 static bool
-is_pending(struct twin *t, const struct step *s, int k, int v)
+is_known(struct twin *t, const struct step *s, int k, int v)
 {
-	enum pending which;
-
-	if (s->op == MKNOD && (k == -EEXIST || k == -ENOTDIR) && v == -EPERM)
-		which = MKNOD_ORDER;
-	else if (s->op > HOLD_WRITE && k == -ENOTDIR && v == -ENOENT)
-		which = REMOVED_DIR;
-	else
+	if (s->op <= HOLD_WRITE || k != -ENOTDIR || v != -ENOENT)
 		return false;
-	t->pending[which]++;
+	t->known[REMOVED_DIR]++;
 	/* The kernel marks the parent before it fails. */
-	t->has_spurious_impure |= which == REMOVED_DIR;
+	t->has_spurious_impure = true;
 	return !t->is_strict;
 }
 
@@ -87,7 +81,7 @@ cannot_empty(struct round *r, const struct step *s, int k)
 	if (s->op != RMDIR && s->op != REMOVE && s->op != RENAME &&
 	    s->op != RENAMEAT)
 		return false;
-	r->t->pending[XWHITEOUT_RMDIR]++;
+	r->t->known[XWHITEOUT_RMDIR]++;
 	return true;
 }
 
@@ -111,7 +105,7 @@ is_removed_dir(struct round *r, const struct step *s)
 	path[len < 0 ? 0 : len] = '\0';
 	if (!strstr(path, " (deleted)"))
 		return false;
-	r->t->pending[REMOVED_DIR]++;
+	r->t->known[REMOVED_DIR]++;
 	return true;
 }
 
@@ -156,7 +150,7 @@ do_step(struct round *r, const struct step *s, FILE *out)
 	}
 	if (k.err == v.err && k.nlink == v.nlink && strcmp(k.text, v.text) == 0)
 		return true;
-	if (is_pending(r->t, s, k.err, v.err))
+	if (is_known(r->t, s, k.err, v.err))
 		return true;
 	fprintf(out, "step %ld: ", (long)(s - r->c->steps));
 	step_print(out, s);
@@ -166,11 +160,11 @@ do_step(struct round *r, const struct step *s, FILE *out)
 	return false;
 }
 
-/* Where to count what is reported already; NULL: it fails. */
+/* Where to count what DIFFERENCES.md has; NULL: it fails. */
 static unsigned *
-pending_of(struct twin *t)
+known_of(struct twin *t)
 {
-	return t->is_strict ? NULL : t->pending;
+	return t->is_strict ? NULL : t->known;
 }
 
 /*
@@ -184,17 +178,13 @@ compare_trees(struct round *r, struct lines *before, bool groups, FILE *out)
 				 .name_b = "veneer",
 				 .has_groups = groups,
 				 .has_loose_mtime = r->c->set->has_metacopy,
-				 .has_lazy_truncate = r->t->has_lazy_truncate,
-				 .pending = pending_of(r->t) };
+				 .known = known_of(r->t) };
 	struct compared since = both;
 	struct lines k, v;
 	unsigned nr;
 
 	tree_kernel(&r->k, &k);
-	r->v.is_strict = r->t->is_strict;
 	tree_veneer(&r->v, &v);
-	r->t->pending[LISTED_QID] += r->v.nr_listed_qids;
-	r->v.nr_listed_qids = 0;
 	since.name_a = "before";
 	since.name_b = "after";
 	since.has_groups = !r->c->set->has_unstable_groups;
@@ -217,7 +207,7 @@ compare_uppers(const struct round *r, FILE *out)
 				.has_groups = true,
 				.has_spurious_impure =
 					r->t->has_spurious_impure,
-				.pending = pending_of(r->t),
+				.known = known_of(r->t),
 				.prefix = prefix };
 	struct lines k, v;
 	unsigned nr;
@@ -316,6 +306,7 @@ run_rounds(struct twin *t, const struct twin_case *c, bool swap, FILE *out,
 	enum verdict result;
 
 	make_sides();
+	/* The kernel goes by inodes that it still has in memory. */
 	t->has_spurious_impure = r.c->set->prefix[0] == 'u';
 	result = round_run(&r, &before, 0, c->swap_at, here, out);
 	kmsg_skip(&t->kmsg);

@@ -128,8 +128,9 @@ change(struct veneer *v, const struct step *s)
 	}
 	if (!S_ISREG(st.mode))
 		return -EISDIR;
-	return s->op == TRUNCATE ? set_attr(&v->c, F_A, s)
-				 : write_open(&v->c, F_A, s);
+	if (s->op != TRUNCATE)
+		return write_open(&v->c, F_A, s);
+	return st.size == (uint64_t)step_size(s) ? 0 : set_attr(&v->c, F_A, s);
 }
 
 /* v9fs says of itself what a directory with setgid does to new objects. */

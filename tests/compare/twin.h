@@ -163,8 +163,6 @@ bool kernel_replaces_full(struct kernel *k, const struct step *s);
 
 struct veneer {
 	struct p9 c;
-	unsigned nr_listed_qids; /* of readdir that are not getattr's */
-	bool is_strict;
 	enum held held[NR_SLOTS];
 	int pid;
 };
@@ -193,22 +191,19 @@ struct line *lines_add(struct lines *l, const char *path, const char *fmt, ...)
 void lines_free(struct lines *l);
 void lines_sort(struct lines *l);
 /*
- * Differences that were found and reported, but are neither mended nor in
- * docs/DIFFERENCES.md yet: counted and told at the end; -S makes them fail.
+ * Differences of docs/DIFFERENCES.md that come up at random: counted and told
+ * at the end; -S makes them fail.
  */
-enum pending {
-	MKNOD_ORDER, /* mknod 0:0: EPERM comes before EEXIST and ENOTDIR */
+enum known {
 	REMOVED_DIR, /* held, changed: ENOENT; the kernel says ENOTDIR */
 	STALE_IMPURE, /* readdir of the kernel removes a mark without cause */
 	/*
-	 * userxattr: what cannot carry an origin was moved; else: the parent
-	 * of a removed object that the kernel failed to copy up.
+	 * The parent of a removed object that the kernel cannot copy up, or
+	 * of one that cannot have an origin.
 	 */
 	NO_IMPURE,
-	SAME_SIZE, /* truncate to the same size is a change of mtime */
 	XWHITEOUT_RMDIR, /* the kernel: ENOTEMPTY, though it lists nothing */
-	LISTED_QID, /* a broken hard link, held and moved: readdir's qid */
-	NR_PENDING
+	NR_KNOWN
 };
 
 /* How two listings are compared. */
@@ -216,9 +211,8 @@ struct compared {
 	const char *name_a, *name_b;
 	bool has_groups; /* names of one inode must be the same ones */
 	bool has_loose_mtime; /* only where both were set on purpose */
-	bool has_lazy_truncate; /* SAME_SIZE may be */
 	bool has_spurious_impure; /* NO_IMPURE may be */
-	unsigned *pending; /* borrowed; counts, NULL: they fail */
+	unsigned *known; /* borrowed; counts, NULL: they fail */
 	const char *prefix; /* of private xattrs, of an upper; or NULL */
 };
 /* Print what differs, 20 lines at most; returns how many. */
@@ -274,10 +268,9 @@ enum verdict {
 struct twin {
 	const char *lowers; /* folder of the lowers */
 	FILE *trace; /* borrowed; each step and its errno, or NULL */
-	bool is_strict; /* pending differences fail */
-	bool has_lazy_truncate; /* all but ext4: same size, same mtime */
+	bool is_strict; /* known differences fail */
 	bool has_spurious_impure; /* of this case; see NO_IMPURE */
-	unsigned pending[NR_PENDING];
+	unsigned known[NR_KNOWN];
 	struct kmsg kmsg;
 	const struct twin_case *made; /* borrowed; whose lowers are there */
 	struct lines lowers_were;

@@ -13,3 +13,18 @@ wait "$server" 2>/dev/null
 : >log
 serve --lower lower --upper upper --listen unix:sock
 stop_server
+
+# A kernel mount; its options say where it was mounted from, not where that is.
+[ "$(id -u)" = 0 ] || exit 0
+mkdir -p here/{lower,upper,work,merged} there/{lower,upper,work}
+(cd here && mount -t overlay veneer-test -o lowerdir=lower,upperdir=upper,workdir=work merged) || exit 0
+on_exit "umount $PWD/here/merged"
+(cd here && timeout 10 "$VENEER" serve --lower lower --upper upper --work work --listen unix:sock) 2>err
+[ $? -eq 1 ] || fail "status with a mount"
+grep -q 'in use by the overlayfs mount on ".*/here/merged"' err || fail "$(cat err)"
+timeout 10 "$VENEER" serve --lower here/lower --upper here/upper --work here/work --listen unix:sock 2>err
+[ $? -eq 1 ] || fail "status with a mount, from another directory"
+cd there || exit 1
+: >log
+serve --lower lower --upper upper --work work --listen unix:sock
+stop_server

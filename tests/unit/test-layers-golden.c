@@ -69,6 +69,16 @@ static const struct golden_case cases[] = {
 	    { "mkdir", "d", NULL, 0 },
 	    { "rename", "d", "f", 0 } },
 	  "test -d upper/f && test ! -e upper/d" },
+	{ "truncation to the same size copies nothing",
+	  "echo x >lower2/f; echo x >lower2/g; chmod u+s lower2/g",
+	  { { "truncate", "f", "2", 0 }, { "truncate", "g", "2", 0 } },
+	  "test ! -e upper/f && test -f upper/g" },
+	{ "truncation changes mtime as truncate(2) does here",
+	  "echo x >upper/f; touch -d @9 upper/f; cp -p upper/f .; "
+	  "perl -e 'truncate \"f\", 2'; echo x >upper/g; touch -d @9 upper/g",
+	  { { "truncate", "f", "2", 0 }, { "truncate", "g", "0", 0 } },
+	  "test $(($(stat -c %Y f) > 9)) = $(($(stat -c %Y upper/f) > 9)) && "
+	  "test $(stat -c %Y upper/g) -gt 9" },
 	{ "a hard link of a lower file",
 	  "echo x >lower2/f",
 	  { { "link", "f", "g", 0 }, { "truncate", "g", "0", 0 } },
@@ -90,10 +100,27 @@ golden(void **state)
 	golden_run(*state, NULL, cases, sizeof(cases) / sizeof(cases[0]));
 }
 
+/* As the kernel has it, who goes by what it remembers. */
+static const struct golden_case user[] = {
+	{ "what cannot have an origin, moved",
+	  "mkdir -p lower1/d/d lower2/e; mkfifo lower2/e/fifo",
+	  { { "rename", "e/fifo", "d/d/n", 0 } },
+	  "getfattr --only-values -n user.overlay.impure upper/d/d | grep -q "
+	  "y" },
+};
+
+static void
+with_userxattr(void **state)
+{
+	golden_run(*state, "userxattr", user, 1);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(with_userxattr, fixture_setup,
+						fixture_teardown),
 		cmocka_unit_test_setup_teardown(golden, fixture_setup,
 						fixture_teardown),
 	};
