@@ -19,6 +19,7 @@
 #include <string.h>
 #include <sys/sysmacros.h>
 
+#include "alias.h"
 #include "cleanup.h"
 #include "copyup.h"
 #include "index.h"
@@ -45,6 +46,7 @@ struct work {
 	struct at temp; /* the copy; fd owned if it is a tmpfile */
 	char name[16]; /* its name in the staging area, or "" */
 	int tmpfile; /* owned, or -1 */
+	struct alias_set aliases; /* names that the copy is to have, too */
 };
 
 static bool
@@ -212,7 +214,7 @@ mark_copy(struct work *w)
 
 	/* ovl_do_copy_up(): not where several links part here. */
 	if (S_ISDIR(w->stx.stx_mode) || w->stx.stx_nlink == 1 ||
-	    index_is_for(w->n->body))
+	    index_is_for(w->n->body) || w->aliases.is_complete)
 		r = copyup_origin(w->t, l, from, w->temp, w->n->body->path);
 	if (r == 0 && w->is_metacopy)
 		r = private_set(w->t, w->temp, PRIVATE_METACOPY, "", 0);
@@ -274,6 +276,12 @@ flip(void *ctx, struct at at)
 		atomic_fetch_add(&b->generation, 1);
 	if (b->dir)
 		(void)pthread_rwlock_unlock(&b->dir->lock);
+	/* Names that are gone already lead to the copy from now on, too. */
+	if (b->pin_fd >= 0 && !b->dir) {
+		fd = real_open_path(at);
+		if (fd >= 0)
+			node_repin(w->n, fd);
+	}
 	return 0;
 }
 
@@ -342,13 +350,26 @@ publish_indexed(struct work *w)
 }
 
 static int
+publish_alias(void *ctx, struct node *dir)
+{
+	struct work *w = ctx;
+
+	return dir ? publish_named(w, dir) : publish_orphan(w);
+}
+
+static int
 publish(struct work *w)
 {
+	struct alias_copy copy = { w->temp, !w->name[0], publish_alias, w };
 	struct node *dir;
 	int r;
 
 	if (index_is_for(w->n->body))
 		return publish_indexed(w);
+	if (alias_is_for(w->n->body)) {
+		r = alias_publish(w->n, &w->aliases, &copy);
+		return r == -EAGAIN ? 0 : r; /* then all of it again */
+	}
 	r = node_lock_parent(w->n, w->c, true, &dir);
 	if (r == -ENOENT)
 		return publish_orphan(w);
@@ -392,8 +413,14 @@ copyup_one(struct node *n, const struct call *c, enum copyup_what what)
 	};
 	int r = 0;
 
-	if (!claim(t, &cu, n, what))
+	if (alias_is_for(n->body) && !body_is_upper(n->body))
+		r = alias_find(n, c, &w.aliases);
+	if (r < 0)
+		return r;
+	if (!claim(t, &cu, n, what)) {
+		alias_set_free(&w.aliases);
 		return 0;
+	}
 	if (!body_is_upper(n->body))
 		r = copyup_claimed(&w);
 	else if (what != COPYUP_META && atomic_load(&n->body->is_metacopy))
@@ -404,6 +431,7 @@ copyup_one(struct node *n, const struct call *c, enum copyup_what what)
 	if (r == 0 && !index_is_linked_up(n))
 		r = index_link_up(n, c);
 	release_claim(t, &cu);
+	alias_set_free(&w.aliases);
 	if (w.tmpfile >= 0)
 		(void)real_close(w.tmpfile);
 	if (w.source >= 0)

@@ -103,6 +103,7 @@ struct features {
 	bool follows_redirects, writes_redirects;
 	bool metacopy; /* metadata-only files are read, and made */
 	bool index; /* lower hard links are kept together in W/index */
+	bool links; /* ... by giving a copy all of their names at once */
 	bool opaque_mkdir; /* new directories in merged ones are opaque */
 };
 

@@ -5,6 +5,9 @@ liblayers_a_SOURCES = \
 	%D%/access.c \
 	%D%/acl.c \
 	%D%/acl.h \
+	%D%/alias-scan.c \
+	%D%/alias.c \
+	%D%/alias.h \
 	%D%/attr.c \
 	%D%/change.c \
 	%D%/change.h \

@@ -44,6 +44,13 @@ blocks_of_data(const struct search *s)
 			       : s->data_blocks_512;
 }
 
+/* Are names of a lower object one object in memory, too? */
+static bool
+keeps_links(const struct tree *t)
+{
+	return t->layers.features.index || t->layers.features.links;
+}
+
 /* May other names lead to the object that was found? */
 static bool
 is_linked(const struct search *s, const struct indexed *ix)
@@ -52,8 +59,7 @@ is_linked(const struct search *s, const struct indexed *ix)
 		return false;
 	if (ix->name)
 		return true;
-	return s->top.stx_nlink > 1 &&
-	       (s->top_layer == 0 || s->t->layers.features.index);
+	return s->top.stx_nlink > 1 && (s->top_layer == 0 || keeps_links(s->t));
 }
 
 /*
@@ -106,15 +112,16 @@ make_node(struct search *s, struct node *parent, struct name name,
 	struct body *b;
 	int r = 0;
 
-	if (s->t->layers.features.index && !s->dir && s->top.stx_nlink > 1) {
+	if (keeps_links(s->t) && !s->dir && s->top.stx_nlink > 1) {
 		r = lock_mutex(&s->t->index_lock, s->c);
 		if (r < 0)
 			return r;
 		lock = &s->t->index_lock;
-		r = index_lookup(s, &ix);
-		if (r < 0)
-			return r;
 	}
+	if (lock && s->t->layers.features.index)
+		r = index_lookup(s, &ix);
+	if (r < 0)
+		return r;
 	*ret_stx = ix.name ? ix.stx : s->top;
 	b = make_body(s, &ix);
 	free(ix.name);

@@ -155,6 +155,7 @@ body_new(struct tree *t, const struct statx *stx, unsigned layer, uint64_t path,
 		    (stx->stx_mode & (S_ISUID | S_ISGID)) != 0);
 	(void)pthread_mutex_init(&b->lock, NULL);
 	LIST_INIT(&b->files);
+	LIST_INIT(&b->nodes);
 	b->pin_fd = b->pin_data_fd = -1;
 	b->dir = dir;
 	return b;
@@ -329,6 +330,7 @@ node_add(struct node *dir, struct name name, struct body *body)
 		if (dir)
 			hash_add(&t->names, &n->by_name, hash);
 		n->is_hashed = dir != NULL;
+		LIST_INSERT_HEAD(&body->nodes, n, by_body);
 	}
 	(void)pthread_mutex_unlock(&t->names_lock);
 	if (other) {
@@ -355,6 +357,14 @@ unhash(struct tree *t, struct node *n)
 	n->is_hashed = false;
 }
 
+static struct node *
+bury(struct tree *t, struct node *n)
+{
+	unhash(t, n);
+	LIST_REMOVE(n, by_body);
+	return n;
+}
+
 /*
  * The last reference to @n may be gone: under names_lock, keep it idle or
  * return what is to be freed now (@n, or the oldest idle directory).
@@ -364,18 +374,15 @@ retire(struct tree *t, struct node *n)
 {
 	struct node *victim;
 
-	if (!n->body->dir || !n->is_hashed || t->max_idle_dirs == 0) {
-		unhash(t, n);
-		return n;
-	}
+	if (!n->body->dir || !n->is_hashed || t->max_idle_dirs == 0)
+		return bury(t, n);
 	TAILQ_INSERT_TAIL(&t->idle_dirs, n, by_age);
 	if (++t->nr_idle_dirs <= t->max_idle_dirs)
 		return NULL;
 	victim = TAILQ_FIRST(&t->idle_dirs);
 	TAILQ_REMOVE(&t->idle_dirs, victim, by_age);
 	t->nr_idle_dirs--;
-	unhash(t, victim);
-	return victim;
+	return bury(t, victim);
 }
 
 void

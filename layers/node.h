@@ -9,10 +9,14 @@
  *   1. tree.rename_lock     renames that change a parent
  *   2. dir.lock             a directory before those below it; two that are
  *                           not one below the other by address of the dir
- *   3. tree.index_lock      the entries of the index (index=on)
+ *   3. tree.index_lock      the entries of the index (index=on); that a
+ *                           lower hard link is found, or its object copied up
  *   4. tree.copyup_lock     who is copying what up; never held over I/O
  *   5. body.lock            real files, generation, pin
  *   6. tree.names_lock      the tables, reference counts that reach 0
+ *
+ * alias_publish() holds more than two dir.locks, under tree.rename_lock:
+ * directories by their depth.
  *
  * A copy-up is done before any dir.lock is taken; it takes the parent's
  * dir.lock itself, for the short moment of publishing.
@@ -67,14 +71,15 @@ struct dir {
 
 /*
  * An object: what all its names share. In tree.bodies while a second name
- * may look for it (an upper object with more than one link; with index=on a
- * lower one too).
+ * may look for it (an object with more than one link; not a lower one with
+ * index=off).
  */
 struct body {
 	struct tree *tree; /* borrowed: outlives it; const */
 	struct hash_entry by_real; /* under tree.names_lock */
 	bool is_hashed; /* under tree.names_lock */
 	unsigned refs; /* under tree.names_lock; by nodes */
+	LIST_HEAD(, node) nodes; /* its names; under tree.names_lock */
 	mode_t type; /* S_IFMT; const */
 	uint64_t path; /* ident.path; const */
 	/*
@@ -127,6 +132,7 @@ struct node {
 				its last parent. Changes under rename_lock,
 				both dir.locks and names_lock */
 	struct body *body; /* counted; const */
+	LIST_ENTRY(node) by_body; /* under names_lock */
 	TAILQ_ENTRY(node) by_age; /* idle directories; under names_lock */
 	char *name; /* owned unless inline_name; NUL-terminated; like parent */
 	char inline_name[];
@@ -159,6 +165,10 @@ struct tree {
 	pthread_mutex_t rename_lock;
 
 	pthread_mutex_t index_lock;
+
+	/* Names of hard links, of each lower; NULL until needed, then const */
+	pthread_mutex_t aliases_lock;
+	struct alias_table **aliases; /* owned; under aliases_lock */
 
 	pthread_mutex_t copyup_lock;
 	pthread_cond_t copyup_done; /* some copy-up ended; with copyup_lock */

@@ -409,6 +409,7 @@ option_resolve(const struct tree_config *c, const struct layer_set *set,
 			      c->redirect_dir == REDIRECT_AUTO);
 	f.metacopy = c->metacopy == 1 && (can_mark || !set->upper);
 	f.index = c->index == 1 && set->upper;
+	f.links = c->index == UNSET && set->upper;
 	/* ovl_create_upper(): where offline changes of a lower would merge. */
 	f.opaque_mkdir = can_mark &&
 			 (f.metacopy || f.index ||

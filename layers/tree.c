@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "alias.h"
 #include "cleanup.h"
 #include "index.h"
 #include "lookup.h"
@@ -156,6 +157,7 @@ tree_new(void)
 		return NULL;
 	(void)pthread_mutex_init(&t->rename_lock, NULL);
 	(void)pthread_mutex_init(&t->index_lock, NULL);
+	(void)pthread_mutex_init(&t->aliases_lock, NULL);
 	(void)pthread_mutex_init(&t->copyup_lock, NULL);
 	(void)pthread_cond_init(&t->copyup_done, NULL);
 	(void)pthread_mutex_init(&t->names_lock, NULL);
@@ -189,6 +191,8 @@ tree_open(const struct tree_config *config, tree_warn warn, void *warn_ctx,
 		r = set_traps(t);
 		if (r == 0 && t->layers.features.index)
 			r = index_open(t, ret_why);
+		if (r == 0 && t->layers.features.links)
+			r = alias_tables_new(t);
 		if (r == 0)
 			r = make_root(t);
 		if (r < 0 && !*ret_why &&
@@ -211,12 +215,14 @@ tree_close(struct tree *t)
 		return;
 	node_flush_idle(t);
 	node_unref(t->root);
+	alias_tables_free(t);
 	layer_set_fini(&t->layers);
 	free(t->traps);
 	hash_fini(&t->names);
 	hash_fini(&t->bodies);
 	(void)pthread_mutex_destroy(&t->rename_lock);
 	(void)pthread_mutex_destroy(&t->index_lock);
+	(void)pthread_mutex_destroy(&t->aliases_lock);
 	(void)pthread_mutex_destroy(&t->copyup_lock);
 	(void)pthread_cond_destroy(&t->copyup_done);
 	(void)pthread_mutex_destroy(&t->names_lock);

@@ -33,7 +33,7 @@ static const struct option_set sets[] = {
 	  .has_groups = true },
 	{ "all", "redirect_dir=on,index=on,metacopy=on", TRUSTED,
 	  .has_groups = true, .has_metacopy = true },
-	{ "userxattr", "userxattr", .prefix = "user.overlay",
+	{ "userxattr", "userxattr,index=off", .prefix = "user.overlay",
 	  .has_unstable_groups = true },
 	{ "xwhiteout", "redirect_dir=off,index=off,metacopy=off", TRUSTED,
 	  .has_xwhiteouts = true },

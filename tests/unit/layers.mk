@@ -19,6 +19,7 @@ layers_unit_tests = \
 	%D%/test-layers-golden \
 	%D%/test-layers-identity \
 	%D%/test-layers-index \
+	%D%/test-layers-links \
 	%D%/test-layers-lock \
 	%D%/test-layers-merge \
 	%D%/test-layers-metacopy \
@@ -54,6 +55,9 @@ TESTS += $(layers_unit_tests)
 %C%_test_layers_identity_CPPFLAGS = $(LAYERS_TEST_CPPFLAGS)
 %C%_test_layers_identity_LDADD = $(LAYERS_TEST_LDADD)
 
+%C%_test_layers_links_SOURCES = %D%/test-layers-links.c
+%C%_test_layers_links_CPPFLAGS = $(LAYERS_TEST_CPPFLAGS)
+%C%_test_layers_links_LDADD = $(LAYERS_TEST_LDADD)
 %C%_test_layers_index_SOURCES = %D%/test-layers-index.c
 %C%_test_layers_index_CPPFLAGS = $(LAYERS_TEST_CPPFLAGS)
 %C%_test_layers_index_LDADD = $(LAYERS_TEST_LDADD)

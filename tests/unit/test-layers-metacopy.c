@@ -14,7 +14,7 @@
 	"2>/dev/null; }; m() { getfattr -h -n trusted.overlay.metacopy "  \
 	"upper/$1 >/dev/null 2>&1; }; "
 #define DATA "head -c 300000 /dev/urandom >lower2/f"
-#define SAME " && cmp lower2/f upper/"
+#define SAME " && head -c 299999 lower2/f | cmp - upper/"
 
 static const struct golden_case cases[] = {
 	{ "chmod",
@@ -50,17 +50,17 @@ static const struct golden_case cases[] = {
 	  SH "! m f && head -c 200000 lower2/f | cmp - upper/f" },
 	{ "a write to a lower file brings it at once",
 	  DATA,
-	  { { "truncate", "f", "300000", 0 } },
+	  { { "truncate", "f", "299999", 0 } },
 	  SH "! m f" SAME "f" },
 	{ "one of several lower links has an absolute redirect",
 	  DATA "; ln lower2/f lower2/h",
 	  { { "chmod", "f", "600", 0 }, { "rename", "f", "g", 0 } },
-	  SH "m g && [ $(x redirect g) = /f ] && [ -z \"$(x origin g)\" ]" },
+	  SH "m g && [ $(x redirect g) = /f ] && [ upper/g -ef upper/h ]" },
 	{ "data comes late, after a rename",
 	  DATA "; mkdir lower2/d",
 	  { { "chmod", "f", "600", 0 },
 	    { "rename", "f", "d/g", 0 },
-	    { "truncate", "d/g", "300000", 0 } },
+	    { "truncate", "d/g", "299999", 0 } },
 	  SH "! m d/g && [ $(x redirect d/g) = /f ]" SAME "d/g" },
 };
 

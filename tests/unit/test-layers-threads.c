@@ -162,11 +162,62 @@ threads(void **state)
 		assert_int_equal(0, w[i].bad);
 }
 
+/* Each changes a name of its own of one file, looks at all, moves it. */
+static void *
+work_links(void *arg)
+{
+	struct worker *w = arg;
+	char name[16], other[16];
+	int i, r;
+
+	(void)snprintf(name, sizeof(name), "d/h%u", w->seed);
+	(void)snprintf(other, sizeof(other), "e/m%u", w->seed);
+	for (i = 0; i < 4; i++)
+		(void)fixture_path(w->f, i < 2 ? "e/h" : name);
+	r = w->seed % 3 == 0   ? fixture_do(w->f, "rename", name, other)
+	    : w->seed % 3 == 1 ? fixture_do(w->f, "chmod", name, "600")
+			       : fixture_write(w->f, name, "new");
+	if (r < 0)
+		w->bad = r;
+	return NULL;
+}
+
+static void
+links(void **state)
+{
+	struct worker w[NR_THREADS];
+	struct fixture *f = *state;
+	int i, round;
+
+	for (round = 0; round < 20; round++) {
+		fixture_layers(f,
+			       "mkdir lower2/d lower2/e; echo x >lower2/e/h; "
+			       "for i in $(seq 16); do "
+			       "ln lower2/e/h lower2/d/h$i; done");
+		fixture_open(f, true);
+		for (i = 0; i < NR_THREADS; i++) {
+			w[i] = (struct worker){ .f = f,
+						.seed = (unsigned)i + 1 };
+			assert_int_equal(0, pthread_create(&w[i].thread, NULL,
+							   work_links, &w[i]));
+		}
+		for (i = 0; i < NR_THREADS; i++)
+			assert_int_equal(0, pthread_join(w[i].thread, NULL));
+		for (i = 0; i < NR_THREADS; i++)
+			assert_int_equal(0, w[i].bad);
+		fixture_close(f);
+		assert_true(fixture_holds(
+			f, "[ $(find upper -type f -links 17 | wc -l) = 17 ]"));
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(threads, fixture_setup,
+						fixture_teardown),
+		cmocka_unit_test_setup_teardown(links, fixture_setup,
 						fixture_teardown),
 	};
 
