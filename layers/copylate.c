@@ -5,7 +5,8 @@
  * It is copied into the upper file in place: as long as the mark is there,
  * everybody reads the lower's data. The mark goes last, when the data is on
  * disk, and then the generation moves. A crash leaves the mark, and the copy
- * is made again.
+ * is made again. Nor is it left out for a truncation: a file with the mark and
+ * no size, or none and zeros, would be neither the old nor the new one.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -82,7 +83,7 @@ restore(struct late *l)
 }
 
 static int
-late_data(struct late *l, struct node *n, const struct call *c, bool truncate)
+late_data(struct late *l, struct node *n, const struct call *c)
 {
 	int r = open_top(l, n, c);
 
@@ -90,22 +91,24 @@ late_data(struct late *l, struct node *n, const struct call *c, bool truncate)
 		return r;
 	l->capability_len = real_getxattr(AT(l->top, ""), CAPABILITY,
 					  l->capability, sizeof(l->capability));
-	r = truncate ? real_truncate(l->u, l->dst, 0) : copy_data(l, n, c);
+	r = copy_data(l, n, c);
 	if (r == 0)
 		r = restore(l);
-	if (r == 0 && !truncate)
+	if (r == 0)
 		r = real_fsync(l->u, l->dst, false);
 	if (r == 0)
 		r = private_remove(l->t, AT(l->top, ""), PRIVATE_METACOPY);
-	if (r < 0)
+	if (r < 0) {
+		(void)copyup_times(l->u, AT(l->top, ""), &l->stx);
 		return r;
+	}
 	atomic_store(&n->body->is_metacopy, false);
 	atomic_fetch_add(&n->body->generation, 1);
 	return 0;
 }
 
 int
-copyup_late_data(struct node *n, const struct call *c, bool truncate)
+copyup_late_data(struct node *n, const struct call *c)
 {
 	struct late l = {
 		.t = n->body->tree,
@@ -113,7 +116,7 @@ copyup_late_data(struct node *n, const struct call *c, bool truncate)
 		.top = -1,
 		.dst = -1,
 	};
-	int r = late_data(&l, n, c, truncate);
+	int r = late_data(&l, n, c);
 
 	if (l.top >= 0)
 		(void)real_close(l.top);

@@ -338,15 +338,12 @@ publish_named(struct work *w, struct node *dir)
 static int
 publish_indexed(struct work *w)
 {
-	struct at source = AT(w->source, "");
-	CLEANUP_CLOSE int fd = -1;
+	int r = index_publish(w->n, w->layer, AT(w->source, ""), w->temp, flip,
+			      w);
 
-	if (!w->name[0])
-		return index_publish(w->n, w->layer, source, w->tmpfile, flip,
-				     w);
-	/* No O_TMPFILE: its temporary name goes when all is done. */
-	fd = real_open_path(w->temp);
-	return fd < 0 ? fd : index_publish(w->n, w->layer, source, fd, flip, w);
+	if (r == 0)
+		w->name[0] = '\0';
+	return r;
 }
 
 static int
@@ -424,8 +421,7 @@ copyup_one(struct node *n, const struct call *c, enum copyup_what what)
 	if (!body_is_upper(n->body))
 		r = copyup_claimed(&w);
 	else if (what != COPYUP_META && atomic_load(&n->body->is_metacopy))
-		r = copyup_late_data(n, c, what == COPYUP_TRUNCATED);
-	/* Before its links are counted. */
+		r = copyup_late_data(n, c);
 	if (w.name[0])
 		workdir_discard(w.u, w.name);
 	if (r == 0 && !index_is_linked_up(n))

@@ -9,7 +9,8 @@
 enum copyup_what {
 	COPYUP_META, /* all but the data, if metacopy=on lets that lie below */
 	COPYUP_DATA, /* all */
-	COPYUP_TRUNCATED, /* all, but the caller will cut the data to nothing */
+	COPYUP_TRUNCATED, /* all, but a lower file's data: the caller will
+			     cut that to nothing */
 };
 
 /*
@@ -31,7 +32,7 @@ copyup_is_done(const struct node *n, enum copyup_what what)
  * copylate.c: give the metadata-only upper file @n, claimed by the caller,
  * its data, in place, and remove the mark (ovl_copy_up_meta_inode_data()).
  */
-int copyup_late_data(struct node *n, const struct call *c, bool truncate);
+int copyup_late_data(struct node *n, const struct call *c);
 
 /*
  * Set the impure mark on the upper directory of @dir unless it is known to

@@ -137,12 +137,12 @@ write_nlink(struct node *n, struct at at, char form, uint32_t nlink)
 }
 
 int
-index_publish(struct node *n, unsigned layer, struct at source, int fd,
+index_publish(struct node *n, unsigned layer, struct at source, struct at copy,
 	      int (*flip)(void *ctx, struct at at), void *ctx)
 {
 	CLEANUP_UNLOCK pthread_mutex_t *lock = NULL;
 	struct tree *t = n->body->tree;
-	char name[INDEX_NAME_MAX + 1], *copy;
+	char name[INDEX_NAME_MAX + 1], *own;
 	uint8_t fb[ORIGIN_MAX];
 	struct at to = { t->layers.upper->index_fd, name };
 	size_t len = origin_encode(layer_of(t, layer), source, false, fb);
@@ -151,22 +151,24 @@ index_publish(struct node *n, unsigned layer, struct at source, int fd,
 	if (len == 0)
 		return -EIO;
 	hex_name(fb, len, name);
-	copy = strdup(name);
-	if (!copy)
+	own = strdup(name);
+	if (!own)
 		return -ENOMEM;
 	/* It will have this one link, and the union as many as the lower. */
-	r = write_nlink(n, AT(fd, ""), 'U', 1);
+	r = write_nlink(n, copy, 'U', 1);
 	if (r == 0) {
 		(void)pthread_mutex_lock(&t->index_lock);
 		lock = &t->index_lock;
-		r = real_link_fd(t->layers.upper, fd, to);
+		r = *copy.name ? real_rename(t->layers.upper, copy, to,
+					     RENAME_NOREPLACE)
+			       : real_link_fd(t->layers.upper, copy.fd, to);
 	}
 	if (r < 0) {
-		free(copy);
+		free(own);
 		/* Somebody else's: reached through another layer. */
 		return r == -EEXIST ? -ESTALE : r;
 	}
-	n->body->index_name = copy;
+	n->body->index_name = own;
 	return flip(ctx, to);
 }
 

@@ -52,12 +52,14 @@ struct indexed {
 int index_lookup(struct search *s, struct indexed *ret);
 
 /*
- * Give the object of @n its entry: @fd is its copy, which has all but a name
- * and is marked with its origin @source (in @layer). Takes index_lock, under
- * which @flip makes it the object that everybody uses.
+ * Give the object of @n its entry: @copy is its copy, which has all but a name
+ * and is marked with its origin @source (in @layer): a descriptor for an
+ * O_TMPFILE and "", or a name in staging, which is moved. Takes index_lock,
+ * under which @flip makes it the object that everybody uses.
  */
-int index_publish(struct node *n, unsigned layer, struct at source, int fd,
-		  int (*flip)(void *ctx, struct at at), void *ctx);
+int index_publish(struct node *n, unsigned layer, struct at source,
+		  struct at copy, int (*flip)(void *ctx, struct at at),
+		  void *ctx);
 
 /* Give the name of @n an upper entry (ovl_link_up()). */
 int index_link_up(struct node *n, const struct call *c);

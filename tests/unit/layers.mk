@@ -10,11 +10,14 @@ liblayersfixture_a_SOURCES = \
 	%D%/layers-fixture.h \
 	%D%/layers-golden.c \
 	%D%/layers-settle.c \
-	%D%/layers-settle.h
+	%D%/layers-settle.h \
+	%D%/layers-snapshot.c \
+	%D%/layers-snapshot.h
 
 layers_unit_tests = \
 	%D%/test-layers-acl \
 	%D%/test-layers-failure \
+	%D%/test-layers-failure-options \
 	%D%/test-layers-follow \
 	%D%/test-layers-golden \
 	%D%/test-layers-identity \
@@ -42,6 +45,10 @@ TESTS += $(layers_unit_tests)
 %C%_test_layers_failure_SOURCES = %D%/test-layers-failure.c
 %C%_test_layers_failure_CPPFLAGS = $(LAYERS_TEST_CPPFLAGS)
 %C%_test_layers_failure_LDADD = $(LAYERS_TEST_LDADD)
+
+%C%_test_layers_failure_options_SOURCES = %D%/test-layers-failure-options.c
+%C%_test_layers_failure_options_CPPFLAGS = $(LAYERS_TEST_CPPFLAGS)
+%C%_test_layers_failure_options_LDADD = $(LAYERS_TEST_LDADD)
 
 %C%_test_layers_follow_SOURCES = %D%/test-layers-follow.c
 %C%_test_layers_follow_CPPFLAGS = $(LAYERS_TEST_CPPFLAGS)

@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* See layers-snapshot.h. */
+#include "layers-snapshot.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+
+#define MAX_LINES 256
+/* What a test sets on purpose is older. */
+#define LONG_AGO 1000000000
+
+struct lines {
+	char *line[MAX_LINES]; /* owned */
+	size_t nr;
+	struct snapshot_how how;
+};
+
+struct looked {
+	mode_t mode;
+	uid_t uid;
+	gid_t gid;
+	uint64_t size;
+	uint64_t nlink;
+	time_t mtime;
+	char content[256]; /* or target */
+	char xattr[64]; /* user.mine */
+};
+
+static void
+add(struct lines *l, const char *path, const struct looked *s)
+{
+	char mtime[24] = "now", *line;
+	int r;
+
+	if (s->mtime < LONG_AGO && l->how.has_mtime)
+		(void)snprintf(mtime, sizeof(mtime), "%ld", (long)s->mtime);
+	if (S_ISDIR(s->mode))
+		r = asprintf(&line, "%s/ %o %u:%u <%s>\n", path, s->mode,
+			     s->uid, s->gid, s->xattr);
+	else
+		r = asprintf(&line, "%s %o %u:%u %lu %s x%lu <%s> \"%s\"\n",
+			     path, s->mode, s->uid, s->gid,
+			     (unsigned long)s->size, mtime,
+			     l->how.has_links ? (unsigned long)s->nlink : 0ul,
+			     s->xattr, s->content);
+	assert_true(r > 0 && l->nr < MAX_LINES);
+	l->line[l->nr++] = line;
+}
+
+static int
+compare(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static void
+join(struct lines *l, char buf[SNAPSHOT_MAX])
+{
+	size_t i, len = 0;
+
+	qsort(l->line, l->nr, sizeof(l->line[0]), compare);
+	for (i = 0; i < l->nr; i++) {
+		len += (size_t)snprintf(buf + len, SNAPSHOT_MAX - len, "%s",
+					l->line[i]);
+		assert_true(len < SNAPSHOT_MAX);
+		free(l->line[i]);
+	}
+}
+
+/* --- The tree -------------------------------------------------------------- */
+
+struct listing {
+	char names[64][64];
+	size_t nr;
+};
+
+static bool
+take_name(void *ctx, const struct dirent_info *e)
+{
+	struct listing *l = ctx;
+
+	if (e->name.ptr[0] == '.' && e->name.len <= 2)
+		return true;
+	assert_true(l->nr < 64 && e->name.len < 64);
+	(void)snprintf(l->names[l->nr++], 64, "%.*s", (int)e->name.len,
+		       e->name.ptr);
+	return true;
+}
+
+static void
+look_content(struct fixture *f, struct node *n, const char *path,
+	     struct looked *s)
+{
+	size_t size = 0;
+	void *v = NULL;
+
+	if (S_ISLNK(s->mode))
+		(void)tree_readlink(n, &fixture_call, s->content,
+				    sizeof(s->content) - 1);
+	if (S_ISREG(s->mode))
+		(void)snprintf(s->content, sizeof(s->content), "%s",
+			       fixture_read(f, path));
+	if (tree_getxattr(n, NULL, &fixture_call, fixture_name("user.mine"), &v,
+			  &size) == 0)
+		(void)snprintf(s->xattr, sizeof(s->xattr), "%.*s", (int)size,
+			       (const char *)v);
+	free(v);
+}
+
+static void
+look(struct fixture *f, struct lines *l, const char *path)
+{
+	struct looked s = { 0 };
+	struct listing in = { 0 };
+	struct handle *h;
+	struct attr a;
+	char below[512];
+	int r;
+	struct node *n = fixture_walk(f, path, &r);
+	size_t i;
+
+	if (r == 0)
+		r = tree_getattr(n, NULL, &fixture_call, &a);
+	if (r < 0)
+		fail_msg("%s: listed, but %s", path, strerror(-r));
+	s.mode = a.mode;
+	s.uid = a.uid;
+	s.gid = a.gid;
+	s.size = a.size;
+	s.nlink = a.nlink;
+	s.mtime = a.mtime.tv_sec;
+	look_content(f, n, path, &s);
+	add(l, path, &s);
+	if (S_ISDIR(s.mode)) {
+		assert_int_equal(0, tree_open_node(n, &fixture_call, O_RDONLY,
+						   &h, NULL));
+		assert_int_equal(
+			0, tree_readdir(h, &fixture_call, 0, take_name, &in));
+		handle_unref(h);
+	}
+	node_unref(n);
+	for (i = 0; i < in.nr; i++) {
+		(void)snprintf(below, sizeof(below), "%s%s%s", path,
+			       *path ? "/" : "", in.names[i]);
+		look(f, l, below);
+	}
+}
+
+void
+snapshot_tree(struct fixture *f, struct snapshot_how how,
+	      char buf[SNAPSHOT_MAX])
+{
+	struct lines l = { .how = how };
+
+	look(f, &l, "");
+	join(&l, buf);
+}
+
+/* --- A kernel mount -------------------------------------------------------- */
+
+static void
+look_content_kernel(int dir, const char *name, struct looked *s)
+{
+	int fd = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	char proc[64];
+	ssize_t n;
+
+	(void)snprintf(proc, sizeof(proc), "/proc/self/fd/%d", fd);
+	n = getxattr(proc, "user.mine", s->xattr, sizeof(s->xattr) - 1);
+	s->xattr[n < 0 ? 0 : n] = '\0';
+	(void)close(fd);
+	if (S_ISLNK(s->mode)) {
+		n = readlinkat(dir, name, s->content, sizeof(s->content) - 1);
+		s->content[n < 0 ? 0 : n] = '\0';
+	}
+	if (!S_ISREG(s->mode))
+		return;
+	fd = openat(dir, name, O_RDONLY | O_CLOEXEC);
+	n = fd < 0 ? -1 : read(fd, s->content, sizeof(s->content) - 1);
+	if (n < 0)
+		(void)snprintf(s->content, sizeof(s->content), "errno %d",
+			       errno);
+	else
+		s->content[n] = '\0';
+	if (fd >= 0)
+		(void)close(fd);
+}
+
+static void look_kernel(struct lines *l, int dir, const char *name,
+			const char *path);
+
+static void
+list_kernel(struct lines *l, int dir, const char *name, const char *path)
+{
+	int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = fdopendir(fd);
+	const struct dirent *e;
+	char below[512];
+
+	assert_non_null(d);
+	while ((e = readdir(d))) {
+		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
+			continue;
+		(void)snprintf(below, sizeof(below), "%s%s%s", path,
+			       *path ? "/" : "", e->d_name);
+		look_kernel(l, fd, e->d_name, below);
+	}
+	(void)closedir(d);
+}
+
+static void
+look_kernel(struct lines *l, int dir, const char *name, const char *path)
+{
+	struct looked s = { 0 };
+	struct stat st;
+
+	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		fail_msg("%s: the kernel lists it, but %s", path,
+			 strerror(errno));
+	s.mode = st.st_mode;
+	s.uid = st.st_uid;
+	s.gid = st.st_gid;
+	s.size = (uint64_t)st.st_size;
+	s.nlink = st.st_nlink;
+	s.mtime = st.st_mtime;
+	look_content_kernel(dir, name, &s);
+	add(l, path, &s);
+	if (S_ISDIR(s.mode))
+		list_kernel(l, dir, name, path);
+}
+
+bool
+snapshot_kernel(struct fixture *f, const char *options, struct snapshot_how how,
+		char buf[SNAPSHOT_MAX])
+{
+	struct lines l = { .how = how };
+	char data[1024], where[128];
+	const char *r = f->root;
+
+	(void)snprintf(where, sizeof(where), "%s/merged", r);
+	(void)mkdir(where, 0755);
+	(void)snprintf(data, sizeof(data),
+		       "lowerdir=%s/lower1:%s/lower2,upperdir=%s/upper,"
+		       "workdir=%s/work%s",
+		       r, r, r, r, options);
+	if (mount("veneer-test", where, "overlay", 0, data) < 0) {
+		print_message("%s: %s\n", data, strerror(errno));
+		return false;
+	}
+	look_kernel(&l, AT_FDCWD, where, "");
+	if (umount2(where, 0) < 0)
+		(void)umount2(where, MNT_DETACH);
+	join(&l, buf);
+	return true;
+}
