@@ -125,11 +125,16 @@ find_in_layer(struct node *n, const struct call *c, struct alias_set *set)
 	struct alias_table *table = layer > 0 ? table_of(t, layer) : NULL;
 	size_t first, nr, i, found = 0;
 	struct node *other;
+	ino_t ino;
 	int r = 0;
 
 	if (!table)
 		return 0;
-	alias_table_find(table, n->body->real_ino, &first, &nr);
+	/* If it is copied up right now, nobody will need what is found. */
+	(void)pthread_mutex_lock(&t->names_lock);
+	ino = n->body->real_ino;
+	(void)pthread_mutex_unlock(&t->names_lock);
+	alias_table_find(table, ino, &first, &nr);
 	if (nr > MAX_NAMES)
 		return 0;
 	for (i = 0; i < nr && r == 0; i++) {

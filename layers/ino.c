@@ -36,6 +36,13 @@ device_add(struct tree *t, dev_t dev)
 }
 
 uint64_t
+ino_hashed(dev_t dev, ino_t ino)
+{
+	return PATH_HASHED |
+	       hash_mix(hash_mix(dev) ^ ino) >> (64 - PATH_INO_BITS);
+}
+
+uint64_t
 ino_to_path(struct tree *t, dev_t dev, ino_t ino)
 {
 	unsigned nr, i;
@@ -47,8 +54,7 @@ ino_to_path(struct tree *t, dev_t dev, ino_t ino)
 	if (i == nr)
 		i = device_add(t, dev);
 	if (ino >> PATH_INO_BITS || i >= TREE_MAX_DEVICES)
-		return PATH_HASHED |
-		       hash_mix(hash_mix(dev) ^ ino) >> (64 - PATH_INO_BITS);
+		return ino_hashed(dev, ino);
 	return (uint64_t)i << PATH_INO_BITS | ino;
 }
 

@@ -82,6 +82,7 @@ struct body {
 	LIST_HEAD(, node) nodes; /* its names; under tree.names_lock */
 	mode_t type; /* S_IFMT; const */
 	uint64_t path; /* ident.path; const */
+	struct hash_entry by_path; /* under tree.names_lock */
 	/*
 	 * Where the topmost real object is. Written with the parent's
 	 * dir.lock (a directory: its own too) exclusive at copy-up; read
@@ -177,6 +178,7 @@ struct tree {
 	pthread_mutex_t names_lock;
 	struct hash names; /* nodes by (parent, name) */
 	struct hash bodies; /* by (real_dev, real_ino) */
+	struct hash paths; /* all bodies, by path */
 	TAILQ_HEAD(, node) idle_dirs; /* refs == 0, kept; oldest first */
 	unsigned nr_idle_dirs, max_idle_dirs;
 	/* Index -> device, for ident.path; grows under names_lock only. */
@@ -263,7 +265,8 @@ void node_move(struct node *n, struct node *newdir, struct name name,
 	       char *prepared);
 
 /*
- * A new body, not in any table. @dir: its directory part, taken over (also
+ * A new body, not to be found by others yet. Its path is another than @path
+ * where an object in use has that one. @dir: its directory part, taken over (also
  * on failure), or NULL. Returns NULL without memory.
  */
 struct body *body_new(struct tree *t, const struct statx *stx, unsigned layer,

@@ -122,6 +122,8 @@ int origin_decode(struct tree *t, struct at at, mode_t type, uint64_t *ret,
 
 /* ident.path of the real object (@dev, @ino); unique over all devices. */
 uint64_t ino_to_path(struct tree *t, dev_t dev, ino_t ino);
+/* Another number for it, from those that no file system's inodes have. */
+uint64_t ino_hashed(dev_t dev, ino_t ino);
 /*
  * qid.version of a state of the object's content, after @nr_writes that we
  * know of: never 0.

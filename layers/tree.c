@@ -163,7 +163,8 @@ tree_new(void)
 	(void)pthread_mutex_init(&t->names_lock, NULL);
 	LIST_INIT(&t->copyups);
 	TAILQ_INIT(&t->idle_dirs);
-	if (hash_init(&t->names) < 0 || hash_init(&t->bodies) < 0) {
+	if (hash_init(&t->names) < 0 || hash_init(&t->bodies) < 0 ||
+	    hash_init(&t->paths) < 0) {
 		tree_close(t);
 		return NULL;
 	}
@@ -220,6 +221,7 @@ tree_close(struct tree *t)
 	free(t->traps);
 	hash_fini(&t->names);
 	hash_fini(&t->bodies);
+	hash_fini(&t->paths);
 	(void)pthread_mutex_destroy(&t->rename_lock);
 	(void)pthread_mutex_destroy(&t->index_lock);
 	(void)pthread_mutex_destroy(&t->aliases_lock);

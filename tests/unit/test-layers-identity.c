@@ -115,6 +115,46 @@ version_moves(void **state)
 	node_unref(n);
 }
 
+/* Objects with one origin, or one lower directory: each is served. */
+static void
+duplicates(void **state)
+{
+	static const char *const names[] = { "f", "g", "e", "e2" };
+	struct fixture *f = *state;
+	struct node *n[4];
+	uint64_t path[4];
+	int i, j, r, order;
+
+	SKIP_UNLESS_ROOT();
+	f->options = "redirect_dir=on";
+	fixture_sh(f, "echo x >lower2/f; mkdir lower2/d; echo y >lower2/d/h");
+	fixture_open(f, true);
+	assert_int_equal(0, fixture_do(f, "chmod", "f", "600"));
+	assert_int_equal(0, fixture_do(f, "rename", "d", "e"));
+	fixture_close(f);
+	fixture_sh(f, "cp -a upper/f upper/g; cp -a upper/e upper/e2; "
+		      "echo z >upper/g");
+	for (order = 0; order < 2; order++) {
+		fixture_open(f, true);
+		for (i = 0; i < 4; i++) {
+			j = order ? 3 - i : i;
+			n[j] = fixture_walk(f, names[j], &r);
+			path[j] = ident_of(f, names[j]).path;
+		}
+		for (i = 0; i < 4; i++)
+			for (j = 0; j < i; j++)
+				assert_int_not_equal(path[i], path[j]);
+		assert_string_equal("e e2 f g", fixture_list(f, ""));
+		assert_string_equal("x\n", fixture_read(f, "f"));
+		assert_string_equal("z\n", fixture_read(f, "g"));
+		assert_string_equal("y\n", fixture_read(f, "e/h"));
+		assert_string_equal("y\n", fixture_read(f, "e2/h"));
+		for (i = 0; i < 4; i++)
+			node_unref(n[i]);
+		fixture_close(f);
+	}
+}
+
 #define TEST(f) \
 	cmocka_unit_test_setup_teardown(f, fixture_setup, fixture_teardown)
 
@@ -123,7 +163,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = { TEST(path_is_stable),
 					    TEST(hard_links_share_it),
-					    TEST(version_moves) };
+					    TEST(version_moves),
+					    TEST(duplicates) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
