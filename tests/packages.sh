@@ -3,8 +3,9 @@
 
 PACKAGES_BUILD="autoconf automake gcc libc6-dev libev-dev make"
 PACKAGES_GUEST="attr busybox-static cpio kmod qemu-system-x86"
-PACKAGES_CHECK="acl clang clang-format diod e2fsprogs libclang-rt-14-dev
-	libcmocka-dev mandoc python3-minimal strace util-linux xfsprogs"
+PACKAGES_CHECK="acl btrfs-progs clang clang-format diod e2fsprogs
+	libcap2-bin libclang-rt-14-dev libcmocka-dev mandoc perl-base
+	python3-minimal strace util-linux xfsprogs"
 
 # Install those of the named packages that are missing.
 packages_install() {

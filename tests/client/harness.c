@@ -90,9 +90,12 @@ harness_restart(struct harness *h, const char *options)
 void
 harness_start(struct harness *h, const char *prepare, const char *options)
 {
+	const char *dir = getenv("TMPDIR");
 	char cmd[2048];
 
-	*h = (struct harness){ .root = "/tmp/veneer-e2e.XXXXXX" };
+	*h = (struct harness){ 0 };
+	(void)snprintf(h->root, sizeof(h->root), "%.40s/veneer-e2e.XXXXXX",
+		       dir ? dir : "/tmp");
 	(void)signal(SIGPIPE, SIG_IGN);
 	if (!mkdtemp(h->root))
 		harness_fail(__FILE__, __LINE__, "mkdtemp", 0, errno);

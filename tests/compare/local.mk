@@ -18,3 +18,5 @@ check_PROGRAMS += %D%/twin
 %C%_twin_LDADD = libp9client.a
 dist_check_SCRIPTS += %D%/test-twin.sh
 TESTS += %D%/test-twin.sh
+dist_check_SCRIPTS += %D%/test-file-systems.sh
+TESTS += %D%/test-file-systems.sh

@@ -5,7 +5,7 @@ set -u
 here=$(cd "$(dirname "$0")" && pwd)
 build=${VENEER_BUILD:-$PWD}
 VENEER=${VENEER:-$build/veneer}
-tmp=$(mktemp -d /tmp/veneer-e2e.XXXXXX)
+tmp=$(mktemp -d "${TMPDIR:-/tmp}/veneer-e2e.XXXXXX")
 server= exit_commands=:
 
 on_exit() { exit_commands="$1; $exit_commands"; }

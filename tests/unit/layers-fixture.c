@@ -45,13 +45,20 @@ int
 fixture_setup(void **state)
 {
 	struct fixture *f = calloc(1, sizeof(*f));
+	const char *dir;
+	int r;
 
 	assert_non_null(f);
 	(void)umask(0);
-	strcpy(f->root, "/tmp/veneer-unit.XXXXXX");
+	dir = getenv("TMPDIR");
+	r = snprintf(f->root, sizeof(f->root), "%s/veneer-unit.XXXXXX",
+		     dir ? dir : "/tmp");
+	assert_true(r < (int)sizeof(f->root));
 	assert_non_null(mkdtemp(f->root));
 	f->nr_fds = count_fds();
-	fixture_sh(f, "umask 022; mkdir lower1 lower2 upper work");
+	fixture_sh(f, "umask 022; mkdir lower1 lower2 upper work between; "
+		      "cd between && seq ${VENEER_TEST_BETWEEN:-0} | "
+		      "xargs -r mkdir");
 	*state = f;
 	return 0;
 }
@@ -125,9 +132,15 @@ static int
 try_open(struct fixture *f, bool with_upper, char **ret_why)
 {
 	struct tree_config *c = tree_config_new();
-	int r;
+	const char *between = getenv("VENEER_TEST_BETWEEN");
+	char name[32];
+	int i, r;
 
 	set(c, "lower", f, "lower1");
+	for (i = 1; between && i <= atoi(between); i++) {
+		(void)snprintf(name, sizeof(name), "between/%d", i);
+		set(c, "lower", f, name);
+	}
 	set(c, "lower", f, "lower2");
 	if (with_upper) {
 		set(c, "upper", f, "upper");

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * A tree over fresh layers for the tests of layers/: a temporary directory
- * with lower1 (above), lower2, upper and work.
+ * (in $TMPDIR) with lower1 (above), lower2, upper and work. With
+ * VENEER_TEST_BETWEEN=N there are N empty lowers between the two.
  */
 #ifndef VENEER_TESTS_LAYERS_FIXTURE_H
 #define VENEER_TESTS_LAYERS_FIXTURE_H
