@@ -16,23 +16,23 @@
 
 #define INDEX "index"
 
-/* The mark @x of @at must be @fb; it is written if there is none. */
+/* The mark @x of @at must be @fb; if there is none it is written (@sets). */
 static int
-verify_or_set(struct tree *t, struct at at, enum private_xattr x,
-	      const uint8_t *fb, size_t len)
+verify(struct tree *t, struct at at, enum private_xattr x, const uint8_t *fb,
+       size_t len, bool sets)
 {
 	uint8_t now[ORIGIN_MAX];
 	ssize_t n = private_get(t, at, x, now, sizeof(now));
 
 	if (n == -ENODATA)
-		return private_set(t, at, x, fb, len);
+		return sets ? private_set(t, at, x, fb, len) : 0;
 	if (n < 0)
 		return (int)n;
 	return (size_t)n == len && memcmp(now, fb, len) == 0 ? 0 : -ESTALE;
 }
 
-static int
-verify_layers(struct tree *t, char **ret_why)
+int
+index_verify(struct tree *t, bool sets, char **ret_why)
 {
 	const struct layer *up = &t->layers.upper->layer;
 	const struct layer *low = &t->layers.lowers[0];
@@ -41,7 +41,7 @@ verify_layers(struct tree *t, char **ret_why)
 	int r;
 
 	len = origin_encode(low, AT(low->fd, ""), false, fb);
-	r = verify_or_set(t, AT(up->fd, ""), PRIVATE_ORIGIN, fb, len);
+	r = verify(t, AT(up->fd, ""), PRIVATE_ORIGIN, fb, len, sets);
 	if (r < 0)
 		return layer_why(ret_why, r,
 				 "index=on: upper \"%s\" was used with another "
@@ -49,8 +49,8 @@ verify_layers(struct tree *t, char **ret_why)
 				 "or leave index=on out",
 				 up->path, low->path);
 	len = origin_encode(up, AT(up->fd, ""), true, fb);
-	r = verify_or_set(t, AT(t->layers.upper->index_fd, ""), PRIVATE_UPPER,
-			  fb, len);
+	r = verify(t, AT(t->layers.upper->index_fd, ""), PRIVATE_UPPER, fb, len,
+		   sets);
 	if (r < 0)
 		return layer_why(ret_why, r,
 				 "index=on: \"%s/" INDEX
@@ -111,9 +111,8 @@ is_orphan(struct tree *t, struct at at, const struct statx *stx,
 	       0;
 }
 
-/* 0: keep it; 1: remove it; -EINVAL, -ENODATA: not ours to judge. */
-static int
-judge_entry(struct tree *t, struct at at)
+int
+index_judge(struct tree *t, struct at at)
 {
 	uint8_t fb[ORIGIN_MAX], origin[ORIGIN_MAX];
 	struct statx stx;
@@ -157,7 +156,7 @@ clean_entries(struct tree *t, char **ret_why)
 	while ((e = readdir(d))) {
 		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
 			continue;
-		r = judge_entry(t, AT(u->index_fd, e->d_name));
+		r = index_judge(t, AT(u->index_fd, e->d_name));
 		if (r == 1)
 			r = real_unlink(u, AT(u->index_fd, e->d_name), 0);
 		if (r == -EISDIR)
@@ -188,6 +187,6 @@ index_open(struct tree *t, char **ret_why)
 	if (r < 0)
 		return layer_why(ret_why, r, "cannot make \"%s/" INDEX "\": %s",
 				 u->work_path, strerror(-r));
-	r = verify_layers(t, ret_why);
+	r = index_verify(t, true, ret_why);
 	return r < 0 ? r : clean_entries(t, ret_why);
 }

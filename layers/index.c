@@ -21,8 +21,8 @@
 #include "index.h"
 #include "overlay.h"
 
-static void
-hex_name(const uint8_t *fb, size_t len, char ret[INDEX_NAME_MAX + 1])
+void
+index_name(const uint8_t *fb, size_t len, char ret[INDEX_NAME_MAX + 1])
 {
 	static const char digits[] = "0123456789abcdef";
 	size_t i;
@@ -101,7 +101,7 @@ index_lookup(struct search *s, struct indexed *ret)
 	len = origin_of(s, fb);
 	if (len == 0)
 		return 0;
-	hex_name(fb, len, name);
+	index_name(fb, len, name);
 	r = read_entry(s->t, name, type, &ix.stx);
 	if (r < 0)
 		return r == -ENOENT ? 0 : r;
@@ -150,7 +150,7 @@ index_publish(struct node *n, unsigned layer, struct at source, struct at copy,
 
 	if (len == 0)
 		return -EIO;
-	hex_name(fb, len, name);
+	index_name(fb, len, name);
 	own = strdup(name);
 	if (!own)
 		return -ENOMEM;

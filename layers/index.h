@@ -19,6 +19,18 @@
  */
 int index_open(struct tree *t, char **ret_why);
 
+/*
+ * Do the marks of the upper and of W/index, which is open, say that both and
+ * these lowers belong together? Those that are not there are written if
+ * @sets. -ESTALE with *@ret_why.
+ */
+int index_verify(struct tree *t, bool sets, char **ret_why);
+/*
+ * Is the entry @at of W/index to be kept? 0; 1: it leads nowhere, remove it;
+ * -EINVAL, -ENODATA: it is none of ours.
+ */
+int index_judge(struct tree *t, struct at at);
+
 /* May objects like @b be in the index: several lower links, and index=on? */
 static inline bool
 index_is_for(const struct body *b)
@@ -36,6 +48,9 @@ index_needs_link_up(const struct node *n)
 	return index_is_for(n->body) &&
 	       (!body_is_upper(n->body) || !index_is_linked_up(n));
 }
+
+/* The name of the entry for the origin @fb. */
+void index_name(const uint8_t *fb, size_t len, char ret[INDEX_NAME_MAX + 1]);
 
 /* What the index knows about something that search_run() found. */
 struct indexed {

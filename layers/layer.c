@@ -83,7 +83,7 @@ find_work(const struct tree_config *c, struct upper *u, char **ret_why)
 		u->work_path = NULL;
 		return -ENOMEM;
 	}
-	if (mkdir(u->work_path, 0700) == 0 || errno == EEXIST)
+	if (c->is_at_rest || mkdir(u->work_path, 0700) == 0 || errno == EEXIST)
 		return 0;
 	r = -errno;
 	return layer_why(ret_why, r,
@@ -174,6 +174,21 @@ forget_uuids(struct layer_set *set, char **ret_why)
 	return 0;
 }
 
+/* Lock the upper, but leave it and its work directory as they are. */
+static int
+look_at_upper(const struct tree_config *c, struct layer_set *set,
+	      char **ret_why)
+{
+	int r = layer_check_in_use(set->upper, ret_why);
+
+	set->upper->layer.has_xattr = true;
+	return r < 0 ? r
+		     : option_resolve(c, set,
+				      c->userxattr == UNSET ? geteuid() != 0
+							    : c->userxattr,
+				      &set->features, ret_why);
+}
+
 /* The upper is ours now: lock, clean, probe. */
 static int
 take_upper(const struct tree_config *c, tree_warn warn, void *warn_ctx,
@@ -222,6 +237,8 @@ layer_set_open(const struct tree_config *c, tree_warn warn, void *warn_ctx,
 		r = forget_uuids(ret, ret_why);
 	if (r < 0)
 		return r;
+	if (ret->upper && c->is_at_rest)
+		return look_at_upper(c, ret, ret_why);
 	if (ret->upper)
 		return take_upper(c, warn, warn_ctx, ret, ret_why);
 	/* Without an upper: who may read trusted.* at all? */
@@ -260,4 +277,38 @@ layer_set_fini(struct layer_set *set)
 		layer_close(&set->lowers[i]);
 	free(set->lowers);
 	*set = (struct layer_set){ 0 };
+}
+
+static void
+print_path(FILE *to, const char *path, const char *special)
+{
+	for (; *path; path++) {
+		if (strchr(special, *path))
+			(void)fputc('\\', to);
+		(void)fputc(*path, to);
+	}
+}
+
+char *
+layer_mount_options(const struct layer_set *set)
+{
+	size_t size, i;
+	char *ret = NULL;
+	FILE *f = open_memstream(&ret, &size);
+
+	if (!f)
+		return NULL;
+	for (i = 0; i < set->nr_lowers; i++) {
+		(void)fputs(i == 0 ? "lowerdir=" : ":", f);
+		print_path(f, set->lowers[i].path, "\\:,");
+	}
+	for (; i < set->nr_lowers + set->nr_data; i++) {
+		(void)fputs("::", f);
+		print_path(f, set->lowers[i].path, "\\:,");
+	}
+	(void)fputs(",upperdir=", f);
+	print_path(f, set->upper->layer.path, "\\,");
+	(void)fputs(",workdir=", f);
+	print_path(f, set->upper->work_path, "\\,");
+	return fclose(f) == 0 ? ret : NULL;
 }

@@ -91,6 +91,7 @@ struct tree_config {
 	int metacopy, index; /* switches */
 	int interlock; /* switch: keep kernel mounts out by work/incompat */
 	int is_volatile; /* switch */
+	bool is_at_rest; /* only look at the upper: nothing is made in it */
 	long fail_at; /* see struct upper */
 	int fail_errno;
 };
@@ -170,5 +171,11 @@ void workdir_temp(struct upper *u, char ret[16]);
  * it is a directory. Best effort: the next start cleans too.
  */
 void workdir_discard(struct upper *u, const char *name);
+struct at;
+/* Remove @at, of there, with what is in it down to a few levels. */
+int workdir_remove(struct upper *u, struct at at);
+
+/* "lowerdir=...,upperdir=...,workdir=..." as mount(8) takes it; malloced. */
+char *layer_mount_options(const struct layer_set *set);
 
 #endif

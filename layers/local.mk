@@ -12,6 +12,12 @@ liblayers_a_SOURCES = \
 	%D%/body.c \
 	%D%/change.c \
 	%D%/change.h \
+	%D%/check-marks.c \
+	%D%/check-seen.c \
+	%D%/check-walk.c \
+	%D%/check-work.c \
+	%D%/check.c \
+	%D%/check.h \
 	%D%/copydata.c \
 	%D%/copylate.c \
 	%D%/copymeta.c \

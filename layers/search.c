@@ -16,6 +16,7 @@
 
 #include "cleanup.h"
 #include "overlay.h"
+#include "redirect.h"
 #include "search.h"
 
 /* No redirect is longer: the kernel's PATH_MAX. */
@@ -50,8 +51,7 @@ search_fini(struct search *s)
 		(void)real_close(take_fd(&s->data_fd));
 }
 
-/* Is @value a path as the kernel takes it, or one component? */
-static bool
+bool
 redirect_is_valid(const char *value, size_t len)
 {
 	const char *p;

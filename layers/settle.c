@@ -230,38 +230,6 @@ check_lower_roots(struct settle *s)
 	return 0;
 }
 
-/* --- The mount options ------------------------------------------------------ */
-
-static void
-print_path(FILE *to, const char *path, const char *special)
-{
-	for (; *path; path++) {
-		if (strchr(special, *path))
-			(void)fputc('\\', to);
-		(void)fputc(*path, to);
-	}
-}
-
-static char *
-mount_options(const struct layer_set *set)
-{
-	size_t size, i;
-	char *ret = NULL;
-	FILE *f = open_memstream(&ret, &size);
-
-	if (!f)
-		return NULL;
-	for (i = 0; i < set->nr_lowers; i++) {
-		(void)fputs(i == 0 ? "lowerdir=" : ":", f);
-		print_path(f, set->lowers[i].path, "\\:,");
-	}
-	(void)fputs(",upperdir=", f);
-	print_path(f, set->upper->layer.path, "\\,");
-	(void)fputs(",workdir=", f);
-	print_path(f, set->upper->work_path, "\\,");
-	return fclose(f) == 0 ? ret : NULL;
-}
-
 /* --- All of it ------------------------------------------------------------ */
 
 static int
@@ -315,7 +283,7 @@ tree_settle(struct tree_config *config, const struct settle_options *o,
 	if (r == 0)
 		r = settle(&s, config);
 	if (r == 0)
-		ret->mount_options = mount_options(&s.t->layers);
+		ret->mount_options = layer_mount_options(&s.t->layers);
 	if (r < 0 && !*ret_why)
 		(void)layer_why(ret_why, r,
 				"%s; nothing is lost, run settle again",

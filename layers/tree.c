@@ -188,7 +188,8 @@ tree_open(const struct tree_config *config, tree_warn warn, void *warn_ctx,
 		t->namelen = largest_namelen(&t->layers);
 		t->max_idle_dirs = idle_budget(&t->layers);
 		number_devices(t);
-		uuid_open(t, (enum uuid)config->uuid);
+		if (!config->is_at_rest)
+			uuid_open(t, (enum uuid)config->uuid);
 		r = set_traps(t);
 		if (r == 0 && t->layers.features.index)
 			r = index_open(t, ret_why);

@@ -127,6 +127,48 @@ struct settle_options {
 int tree_settle(struct tree_config *config, const struct settle_options *o,
 		struct settle_result *ret, char **ret_why);
 
+enum check_state {
+	CHECK_NOTE, /* nothing is wrong */
+	CHECK_REPAIRABLE, /* wrong: "remedy" mends it, if told to */
+	CHECK_REPAIRED, /* it was wrong, "remedy" was done */
+	CHECK_FAILED, /* "remedy" was tried: "error" */
+	CHECK_LEFT, /* wrong, and "remedy" is for the user to do */
+};
+
+/* What tree_check() found; all borrowed. */
+struct check_finding {
+	const char *path; /* from the upper; "." for that; or "WORK/..." */
+	enum check_state state;
+	const char *what, *remedy; /* remedy: NULL in a note */
+	int error; /* negative errno, of CHECK_FAILED */
+};
+
+struct check_result {
+	uint64_t nr_objects; /* looked at */
+	uint64_t nr_notes, nr_repaired;
+	uint64_t nr_left; /* all that is wrong still */
+	char *mount_options; /* owned by the caller; NULL on failure: with
+				what overlayfs reads this upper */
+};
+
+struct check_options {
+	bool repairs; /* else nothing at all is written */
+	void (*found)(void *ctx, const struct check_finding *f);
+	/* Called after each object; @so_far is borrowed. NULL: none. */
+	void (*progress)(void *ctx, const struct check_result *so_far);
+	void *ctx; /* borrowed */
+};
+
+/*
+ * Look whether the upper of @config, which nobody uses, is one that overlayfs
+ * could have written over these lowers (overlay.md 12.3). Options for the
+ * format are chosen by what is there.
+ * Returns 0 whatever it finds; what tree_open() says, with a line in *@ret_why
+ * (malloced), if it cannot be looked at. *@ret is filled in any case.
+ */
+int tree_check(struct tree_config *config, const struct check_options *o,
+	       struct check_result *ret, char **ret_why);
+
 /* --- References ------------------------------------------------------- */
 
 /* A new reference to the root. Does not block. */

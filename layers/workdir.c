@@ -24,6 +24,12 @@
 
 static int remove_tree(struct upper *u, struct at at, int depth);
 
+int
+workdir_remove(struct upper *u, struct at at)
+{
+	return remove_tree(u, at, CLEAN_DEPTH);
+}
+
 /* Remove what is in the directory @at, down to @depth levels. */
 static int
 remove_children(struct upper *u, struct at at, int depth)

@@ -31,7 +31,9 @@ libserver_a_SOURCES = \
 	%D%/spawn.c \
 	%D%/spawn.h \
 	%D%/transport-stream.c \
+	%D%/verb-check.c \
 	%D%/verb-settle.c \
+	%D%/verb.c \
 	%D%/verb.h
 
 bin_PROGRAMS += veneer

@@ -12,6 +12,8 @@ static void
 usage(FILE *to)
 {
 	fputs("usage: veneer serve OPTION ...   serve merged trees over 9P\n"
+	      "       veneer check OPTION ...   check an upper, or repair "
+	      "it\n"
 	      "       veneer settle OPTION ...  make an upper ready for "
 	      "overlayfs\n"
 	      "       veneer --version | --help\n"
@@ -43,6 +45,8 @@ main(int argc, char **argv)
 
 	if (strcmp(verb, "serve") == 0)
 		return verb_serve(argc - 1, argv + 1);
+	if (strcmp(verb, "check") == 0)
+		return verb_check(argc - 1, argv + 1);
 	if (strcmp(verb, "settle") == 0)
 		return verb_settle(argc - 1, argv + 1);
 	if (strcmp(verb, "--version") == 0) {

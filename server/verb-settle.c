@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -135,27 +134,6 @@ print_progress(void *ctx, const struct settle_result *so_far)
 		      so_far->nr_objects, so_far->bytes_copied / MIB);
 }
 
-/* For a shell: as it is if nothing in it means anything there. */
-static void
-print_quoted(const char *s)
-{
-	static const char plain[] =
-		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-		"0123456789/:,=._+@%-";
-
-	if (s[strspn(s, plain)] == '\0') {
-		(void)fputs(s, stdout);
-		return;
-	}
-	(void)putchar('\'');
-	for (; *s; s++)
-		if (*s == '\'')
-			(void)fputs("'\\''", stdout);
-		else
-			(void)putchar(*s);
-	(void)putchar('\'');
-}
-
 static void
 print_summary(const struct settle_result *res)
 {
@@ -167,7 +145,7 @@ print_summary(const struct settle_result *res)
 	       res->bytes_copied / MIB, res->nr_linked, res->nr_rewritten);
 	(void)fputs("mount -t overlay overlay -o ", stdout);
 	if (res->mount_options)
-		print_quoted(res->mount_options);
+		verb_print_quoted(res->mount_options);
 	(void)puts(" DIR");
 }
 
@@ -183,14 +161,10 @@ settle(const struct args *a)
 	};
 	CLEANUP_FREE char *why = NULL;
 	struct settle_result res;
-	struct rlimit lim;
 	int r;
 
 	(void)umask(0);
-	if (getrlimit(RLIMIT_NOFILE, &lim) == 0) {
-		lim.rlim_cur = lim.rlim_max;
-		(void)setrlimit(RLIMIT_NOFILE, &lim);
-	}
+	verb_raise_limits();
 	(void)clock_gettime(CLOCK_MONOTONIC_COARSE, &p.last);
 	r = tree_settle(a->tree, &o, &res, &why);
 	if (p.is_printed)

@@ -17,6 +17,7 @@ e2e_scripts = \
 	%D%/test-notify.sh \
 	%D%/test-reflink.sh \
 	%D%/test-rootless.sh \
+	%D%/test-check.sh \
 	%D%/test-settle.sh \
 	%D%/test-upper-in-use.sh
 check_PROGRAMS += $(e2e_programs) %D%/client

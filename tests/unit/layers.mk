@@ -16,6 +16,7 @@ liblayersfixture_a_SOURCES = \
 
 layers_unit_tests = \
 	%D%/test-layers-acl \
+	%D%/test-layers-check \
 	%D%/test-layers-failure \
 	%D%/test-layers-failure-options \
 	%D%/test-layers-follow \
@@ -41,6 +42,10 @@ TESTS += $(layers_unit_tests)
 %C%_test_layers_acl_SOURCES = %D%/test-layers-acl.c
 %C%_test_layers_acl_CPPFLAGS = $(LAYERS_TEST_CPPFLAGS)
 %C%_test_layers_acl_LDADD = $(LAYERS_TEST_LDADD)
+
+%C%_test_layers_check_SOURCES = %D%/test-layers-check.c
+%C%_test_layers_check_CPPFLAGS = $(LAYERS_TEST_CPPFLAGS)
+%C%_test_layers_check_LDADD = $(LAYERS_TEST_LDADD)
 
 %C%_test_layers_failure_SOURCES = %D%/test-layers-failure.c
 %C%_test_layers_failure_CPPFLAGS = $(LAYERS_TEST_CPPFLAGS)
