@@ -22,7 +22,8 @@ struct level {
 	struct node *n; /* borrowed; NULL: it cannot be looked up */
 	int fd;
 	unsigned depth;
-	bool is_pure; /* whiteouts mean nothing in it */
+	/* Whiteouts in it mean nothing; but an origin hides them. */
+	bool is_pure, has_origin;
 	bool is_impure; /* it says that it may hold what has an origin */
 	bool is_changed;
 };
@@ -48,6 +49,10 @@ check_whiteout(struct check *c, struct level *l, struct at at)
 
 	if (!l->is_pure)
 		return;
+	if (l->has_origin) {
+		check_note(c, "a whiteout in an opaque directory");
+		return;
+	}
 	if (check_mends(c))
 		r = real_unlink(c->t->layers.upper, at, 0);
 	l->is_changed = true;
@@ -132,10 +137,10 @@ look_at_dir(struct check *c, struct level *l)
 	struct at at = AT(l->fd, "");
 
 	l->is_impure = private_is_yes(c->t, at, PRIVATE_IMPURE);
-	l->is_pure = l->n && l->n->body->dir &&
-		     l->n->body->dir->nr_lowers == 0 &&
-		     (private_is_yes(c->t, at, PRIVATE_OPAQUE) ||
-		      private_get(c->t, at, PRIVATE_ORIGIN, NULL, 0) < 0);
+	l->has_origin = private_get(c->t, at, PRIVATE_ORIGIN, NULL, 0) >= 0;
+	l->is_pure =
+		l->n && l->n->body->dir && l->n->body->dir->nr_lowers == 0 &&
+		(private_is_yes(c->t, at, PRIVATE_OPAQUE) || !l->has_origin);
 }
 
 static int

@@ -128,13 +128,14 @@ set_options(struct tree_config *c, const struct fixture *f)
 	}
 }
 
-static int
-try_open(struct fixture *f, bool with_upper, char **ret_why)
+/* The layers and options of @f; the caller's. */
+static struct tree_config *
+make_config(struct fixture *f, bool with_upper)
 {
 	struct tree_config *c = tree_config_new();
 	const char *between = getenv("VENEER_TEST_BETWEEN");
 	char name[32];
-	int i, r;
+	int i;
 
 	set(c, "lower", f, "lower1");
 	for (i = 1; between && i <= atoi(between); i++) {
@@ -148,6 +149,38 @@ try_open(struct fixture *f, bool with_upper, char **ret_why)
 	}
 	if (f->options)
 		set_options(c, f);
+	return c;
+}
+
+static void
+print_finding(void *ctx, const struct check_finding *found)
+{
+	(void)ctx;
+	if (found->state != CHECK_NOTE)
+		print_message("%s: %s\n", found->path, found->what);
+}
+
+void
+fixture_check(struct fixture *f)
+{
+	struct check_options o = { .found = print_finding };
+	struct tree_config *c = make_config(f, true);
+	struct check_result res;
+	char *why;
+
+	if (tree_check(c, &o, &res, &why) < 0)
+		fail_msg("tree_check: %s", why);
+	assert_int_equal(0, res.nr_left);
+	free(res.mount_options);
+	tree_config_free(c);
+}
+
+static int
+try_open(struct fixture *f, bool with_upper, char **ret_why)
+{
+	struct tree_config *c = make_config(f, with_upper);
+	int r;
+
 	r = tree_open(c, NULL, NULL, &f->tree, ret_why);
 	tree_config_free(c);
 	f->top = r < 0 ? NULL : tree_root(f->tree);

@@ -39,6 +39,9 @@ void fixture_layers(struct fixture *f, const char *cmd);
 /* Close and open again: a restart. */
 void fixture_restart(struct fixture *f);
 
+/* tree_check() of the closed layers with those options: nothing is wrong. */
+void fixture_check(struct fixture *f);
+
 /* Run a shell command in the temporary directory. */
 void fixture_sh(struct fixture *f, const char *cmd);
 /* Does a shell condition hold there? */

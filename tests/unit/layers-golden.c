@@ -19,6 +19,7 @@ run_case(struct fixture *f, const struct golden_case *gc)
 				 gc->ops[j].a, r, gc->ops[j].r);
 	}
 	fixture_close(f);
+	fixture_check(f);
 	if (!fixture_holds(f, gc->holds)) {
 		(void)fixture_holds(f, "ls -lR upper; getfattr -R -h -d -m - "
 				       "--absolute-names upper");

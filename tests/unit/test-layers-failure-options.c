@@ -153,6 +153,8 @@ look(struct fixture *f, const struct failing *c, char buf[SNAPSHOT_MAX],
 	fixture_open(f, true);
 	snapshot_tree(f, how(c), buf);
 	fixture_close(f);
+	if (!is_volatile(c))
+		fixture_check(f);
 	assert_true(fixture_holds(f, "test -z \"$(ls -A work/work | grep -v "
 				     "incompat)\""));
 	forget_volatile(f, c);

@@ -81,7 +81,8 @@ static const struct golden_case around_redirects[] = {
 	  "lower2/a/s/g; mknod upper/d/s/f c 0 0; setfattr -n "
 	  "trusted.overlay.redirect -v /a/s upper/d/s; setfattr -n "
 	  "trusted.overlay.origin upper/d; setfattr -n trusted.overlay.origin "
-	  "upper/d/s; touch -d 2001-01-01 upper/d/s",
+	  "upper/d/s; setfattr -n trusted.overlay.impure -v y upper upper/d; "
+	  "touch -d 2001-01-01 upper/d/s",
 	  { { "rename", "d", "e", 0 } },
 	  SH "[ \"$(ls -A upper/e/s)\" = g ] && [ $(x opaque e/s) = y ] && [ "
 	     "$(date -r upper/e/s +%Y) = 2001 ]" },
