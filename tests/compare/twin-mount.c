@@ -75,6 +75,37 @@ remove_tree(const char *path)
 								    : 0;
 }
 
+bool
+upper_is_sound(const struct twin_case *c, const char *lowers, const char *side,
+	       FILE *out)
+{
+	const char *veneer = getenv("VENEER");
+	char options[OPTIONS_LEN], line[512];
+	int to[2], status = -1;
+	FILE *said;
+	pid_t pid;
+
+	format_options(c, lowers, side, options);
+	if (pipe2(to, O_CLOEXEC) < 0)
+		return false;
+	pid = fork();
+	if (pid == 0) {
+		(void)dup2(to[1], 1);
+		(void)dup2(to[1], 2);
+		(void)execl(veneer ? veneer : "./veneer", "veneer", "check",
+			    "--quiet", "-o", options, (char *)NULL);
+		_exit(127);
+	}
+	(void)close(to[1]);
+	said = fdopen(to[0], "r");
+	while (said && fgets(line, sizeof(line), said))
+		fprintf(out, "  check of %s: %s", side, line);
+	if (said)
+		(void)fclose(said);
+	(void)waitpid(pid, &status, 0);
+	return status == 0;
+}
+
 static void
 server_exec(const char *tree)
 {

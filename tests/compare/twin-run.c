@@ -274,7 +274,13 @@ round_run(struct round *r, struct lines *before, unsigned from, unsigned to,
 		result = compare_trees(r, before, r->c->set->has_groups, out);
 	(void)fchdir(here);
 	result = round_end(r, result, out);
-	return result == SAME ? compare_uppers(r, out) : result;
+	if (result == SAME)
+		result = compare_uppers(r, out);
+	if (result == SAME &&
+	    (!upper_is_sound(r->c, r->t->lowers, r->kernel_side, out) ||
+	     !upper_is_sound(r->c, r->t->lowers, r->veneer_side, out)))
+		result = UNSOUND;
+	return result;
 }
 
 void

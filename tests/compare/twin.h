@@ -244,6 +244,9 @@ int server_start(struct veneer *v, const struct twin_case *c,
 		 const char *lowers, const char *side);
 /* 0, or the status it ended with. */
 int server_stop(struct veneer *v);
+/* veneer check of @side, at rest: is it clean? Prints what is found. */
+bool upper_is_sound(const struct twin_case *c, const char *lowers,
+		    const char *side, FILE *out);
 int remove_tree(const char *path);
 
 /* Lines of the kernel's log since the last call; -1 to start. */
@@ -260,6 +263,7 @@ enum verdict {
 	STEP_DIFFERS,
 	TREE_DIFFERS,
 	UPPER_DIFFERS,
+	UNSOUND, /* says veneer check */
 	WARNED,
 	LOWERS_CHANGED,
 	BROKEN
