@@ -174,7 +174,8 @@ check_redirect(struct check *c, const struct check_object *o)
 		return -ENOMEM;
 	n = private_get(c->t, o->at, PRIVATE_REDIRECT, v, VALUE_MAX);
 	v[n > 0 ? n : 0] = '\0';
-	if (n <= 0 || !redirect_is_valid(v, (size_t)n))
+	if (n <= 0 || memchr(v, '\0', (size_t)n) ||
+	    !redirect_is_valid(v, (size_t)n) || o->error == -EACCES)
 		check_bad(c, "its redirect is malformed", lost);
 	else if (!S_ISDIR(o->stx.stx_mode))
 		; /* of a file: check_metacopy(); else it is a remainder */

@@ -56,10 +56,10 @@ redirect_is_valid(const char *value, size_t len)
 {
 	const char *p;
 
-	if (len == 0 || memchr(value, '\0', len))
+	if (len == 0)
 		return false;
 	if (value[0] != '/')
-		return memchr(value, '/', len) == NULL;
+		return strchr(value, '/') == NULL;
 	for (p = value; *p == '/'; p += strcspn(p, "/")) {
 		p++;
 		if (*p == '/' || *p == '\0')
@@ -84,6 +84,7 @@ follow_redirect(struct search *s, const struct step *st, struct at at)
 	value[len] = '\0';
 	if (!redirect_is_valid(value, (size_t)len))
 		return -EINVAL;
+	len = (ssize_t)strlen(value); /* the kernel goes no farther either */
 	if (value[0] == '/') {
 		prefix_len = 0;
 		/* An opaque ancestor of the path does not count any more. */
@@ -156,6 +157,13 @@ step_file(struct search *s, const struct step *st, struct hit *hit)
 	return follow_redirect(s, st, st->at);
 }
 
+/* No way up: lookup_one() of the kernel, which a redirect must pass too. */
+static bool
+is_one_name(const char *name)
+{
+	return *name && strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
+}
+
 /* ovl_lookup_single() */
 static int
 step(struct search *s, const struct step *st, struct hit *hit)
@@ -164,6 +172,8 @@ step(struct search *s, const struct step *st, struct hit *hit)
 	int r;
 
 	*hit = (struct hit){ .fd = -1 };
+	if (!is_one_name(st->at.name))
+		return -EACCES;
 	RETURN_IF_SLOW(s->t, st->layer, s->c);
 	r = whiteout_peek(s->t, st->layer, st->at, &hit->stx);
 	if (r < 0 || r == PEEK_ABSENT)
@@ -389,6 +399,9 @@ walk_data_layer(struct search *s, const struct layer *l)
 		if (len >= sizeof(comp))
 			return -ENOENT;
 		name_copy((struct name){ p, len }, comp);
+		/* LOOKUP_BENEATH */
+		if (strcmp(comp, "..") == 0)
+			return -EXDEV;
 		p += len;
 		fd = *p ? real_open_dir(AT(base < 0 ? l->fd : base, comp))
 			: real_open_path(AT(base < 0 ? l->fd : base, comp));

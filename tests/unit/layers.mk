@@ -20,6 +20,7 @@ layers_unit_tests = \
 	%D%/test-layers-failure \
 	%D%/test-layers-failure-options \
 	%D%/test-layers-follow \
+	%D%/test-layers-forged \
 	%D%/test-layers-golden \
 	%D%/test-layers-identity \
 	%D%/test-layers-index \
@@ -58,6 +59,10 @@ TESTS += $(layers_unit_tests)
 %C%_test_layers_follow_SOURCES = %D%/test-layers-follow.c
 %C%_test_layers_follow_CPPFLAGS = $(LAYERS_TEST_CPPFLAGS)
 %C%_test_layers_follow_LDADD = $(LAYERS_TEST_LDADD)
+
+%C%_test_layers_forged_SOURCES = %D%/test-layers-forged.c
+%C%_test_layers_forged_CPPFLAGS = $(LAYERS_TEST_CPPFLAGS)
+%C%_test_layers_forged_LDADD = $(LAYERS_TEST_LDADD)
 
 %C%_test_layers_golden_SOURCES = %D%/test-layers-golden.c
 %C%_test_layers_golden_CPPFLAGS = $(LAYERS_TEST_CPPFLAGS)

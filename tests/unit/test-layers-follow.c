@@ -78,6 +78,18 @@ static const struct {
 	  "mkdir -p data; truncate -s 5 lower2/m; " SET
 	  "metacopy lower2/m; " SET "redirect -v /x/f lower2/m",
 	  "", "m", "m", "errno 2", false },
+	{ "a way out of a data-only layer", META ",datadir+=@/data",
+	  "mkdir -p data; echo secret >secret; truncate -s 7 lower2/m; " SET
+	  "metacopy lower2/m; " SET "redirect -v /../secret lower2/m",
+	  "", "m", "m", "errno 18", false },
+	{ "redirects in a loop", FOLLOW,
+	  "mkdir upper/a lower1/b lower2/a lower2/b; touch lower2/b/x; " SET
+	  "redirect -v b upper/a; " SET "redirect -v a lower1/b",
+	  "a", "", NULL, NULL, false },
+	{ "a redirect into itself", FOLLOW,
+	  "mkdir -p upper/a lower1/a/a lower2/a/a/a; touch lower2/a/a/x; " SET
+	  "redirect -v /a/a upper/a; " SET "redirect -v /a lower1/a/a",
+	  "a", "a", NULL, NULL, false },
 	{ "a link on the way in a data-only layer", META ",datadir+=@/data",
 	  "mkdir -p data/y; echo data >data/y/f; ln -s y data/x; truncate -s 5 "
 	  "lower2/m; " SET "metacopy lower2/m; " SET
