@@ -18,9 +18,10 @@ real_hash(dev_t dev, ino_t ino)
 }
 
 /*
- * Under names_lock: let @b have its number, unless another object that is in
- * use has that: two with one origin (a copy with all xattrs, which only root
- * can make), or the lower one beside its copy. The kernel says ESTALE there.
+ * Under names_lock: let @b have its number, unless it is an upper object and
+ * another that is in use has that: two with one origin (a copy with all xattrs,
+ * which only root can make), or the lower one. The kernel says ESTALE there. A
+ * lower object always has its own: listings of lowers are passed on.
  */
 static void
 claim_path(struct tree *t, struct body *b)
@@ -30,7 +31,7 @@ claim_path(struct tree *t, struct body *b)
 
 	for (e = hash_find(&t->paths, hash_mix(b->path)); e; e = hash_same(e)) {
 		other = container_of(e, struct body, by_path);
-		if (other->path == b->path &&
+		if (body_is_upper(b) && other->path == b->path &&
 		    (other->real_dev != b->real_dev ||
 		     other->real_ino != b->real_ino)) {
 			b->path = ino_hashed(b->real_dev, b->real_ino);

@@ -19,8 +19,8 @@
 #include "redirect.h"
 #include "search.h"
 
-/* No redirect is longer: the kernel's PATH_MAX. */
-#define MAX_REDIRECT 4096
+/* No xattr is longer. */
+#define MAX_REDIRECT 65536
 
 /* One component in one layer. */
 struct step {
@@ -72,15 +72,16 @@ redirect_is_valid(const char *value, size_t len)
 static int
 follow_redirect(struct search *s, const struct step *st, struct at at)
 {
-	char value[MAX_REDIRECT + 1], *name;
+	CLEANUP_FREE char *value = malloc(MAX_REDIRECT + 1);
+	char *name;
 	size_t rest_len = strlen(st->rest), prefix_len = st->prefix_len;
 	ssize_t len;
 
+	if (!value)
+		return -ENOMEM;
 	len = private_get(s->t, at, PRIVATE_REDIRECT, value, MAX_REDIRECT);
-	if (len == -ENODATA)
-		return 0;
 	if (len < 0)
-		return len == -ERANGE ? -EINVAL : (int)len;
+		return len == -ENODATA ? 0 : (int)len;
 	value[len] = '\0';
 	if (!redirect_is_valid(value, (size_t)len))
 		return -EINVAL;
