@@ -3,4 +3,5 @@ EXTRA_DIST += \
 	%D%/checked.h \
 	%D%/cleanup.h \
 	%D%/hash.h \
-	%D%/macros.h
+	%D%/macros.h \
+	%D%/waiter.h

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cleanup.h"
@@ -58,11 +59,27 @@ copy_by_hand(struct upper *u, int dst, int src, uint64_t off, uint64_t count)
 	return n <= 0 ? n : write_all(u, dst, buf, (size_t)n, off);
 }
 
+/* A slice is done, the last one ending at @off. */
+static int
+end_slice(const struct copy_job *job, uint64_t off)
+{
+	struct timespec pause = {
+		.tv_sec = job->u->slow_ms / 1000,
+		.tv_nsec = job->u->slow_ms % 1000 * 1000000,
+	};
+
+	if (job->u->slow_ms > 0)
+		(void)nanosleep(&pause, NULL); /* cut short: no harm */
+	return job->step ? job->step(job->ctx, off, job->size) : 0;
+}
+
 /* Copy [@off, @end) of one extent. */
 static int
-copy_extent(struct upper *u, int dst, int src, uint64_t off, uint64_t end,
+copy_extent(const struct copy_job *job, uint64_t off, uint64_t end,
 	    bool *by_hand)
 {
+	struct upper *u = job->u;
+	int dst = job->dst, src = job->src, r;
 	uint64_t count;
 	ssize_t n;
 
@@ -79,20 +96,25 @@ copy_extent(struct upper *u, int dst, int src, uint64_t off, uint64_t end,
 		if (n == 0)
 			return 0; /* the source became shorter */
 		off += (uint64_t)n;
+		r = end_slice(job, off);
+		if (r < 0)
+			return r;
 	}
 	return 0;
 }
 
 int
-copyup_data(struct upper *u, int dst, int src, uint64_t size, bool *ret_synced)
+copyup_data(const struct copy_job *job, bool *ret_synced)
 {
+	struct upper *u = job->u;
+	uint64_t size = job->size;
 	int64_t data, hole;
 	uint64_t off = 0;
 	bool by_hand = false;
 	int r;
 
 	if (u->can_clone) {
-		r = real_clone(u, dst, src);
+		r = real_clone(u, job->dst, job->src);
 		*ret_synced = r == 0;
 		if (r == 0 || !is_unsupported(r))
 			return r;
@@ -102,19 +124,20 @@ copyup_data(struct upper *u, int dst, int src, uint64_t size, bool *ret_synced)
 	}
 	*ret_synced = false;
 	while (off < size) {
-		data = real_seek(src, off, SEEK_DATA);
+		data = real_seek(job->src, off, SEEK_DATA);
 		if (data == -ENXIO)
 			return 0; /* a hole to the end */
 		if (data == -EINVAL)
 			data = (int64_t)off; /* knows no holes */
-		hole = data < 0 ? data
-				: real_seek(src, (uint64_t)data, SEEK_HOLE);
+		hole = data < 0
+			       ? data
+			       : real_seek(job->src, (uint64_t)data, SEEK_HOLE);
 		if (hole == -EINVAL)
 			hole = (int64_t)size;
 		if (hole < 0)
 			return (int)hole;
-		r = copy_extent(u, dst, src, (uint64_t)data,
-				MIN((uint64_t)hole, size), &by_hand);
+		r = copy_extent(job, (uint64_t)data, MIN((uint64_t)hole, size),
+				&by_hand);
 		if (r < 0)
 			return r;
 		off = (uint64_t)hole;

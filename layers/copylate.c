@@ -7,10 +7,13 @@
  * disk, and then the generation moves. A crash leaves the mark, and the copy
  * is made again. Nor is it left out for a truncation: a file with the mark and
  * no size, or none and zeros, would be neither the old nor the new one.
+ * A failure gives the blocks back, by a hole as large as the file: its size
+ * and times are seen meanwhile.
  */
 #include <errno.h>
 #include <fcntl.h>
 
+#include "claim.h"
 #include "cleanup.h"
 #include "copyup.h"
 #include "lookup.h"
@@ -48,15 +51,22 @@ open_top(struct late *l, struct node *n, const struct call *c)
 }
 
 static int
-copy_data(struct late *l, struct node *n, const struct call *c)
+copy_data(struct late *l, struct claim *cl)
 {
+	struct copy_job job = {
+		.u = l->u,
+		.dst = l->dst,
+		.size = l->stx.stx_size,
+		.step = claim_step,
+		.ctx = cl,
+	};
 	CLEANUP_CLOSE int below = -1, src = -1;
 	struct statx stx;
 	bool is_synced;
 	unsigned layer;
 	int r;
 
-	r = lookup_data(n, c, &below, &layer);
+	r = lookup_data(cl->node, cl->c, &below, &layer);
 	if (r < 0)
 		return r;
 	src = real_open(AT(below, ""), O_RDONLY | O_NOATIME, &stx);
@@ -66,7 +76,8 @@ copy_data(struct late *l, struct node *n, const struct call *c)
 	 * The size is right already. An earlier try may have written some,
 	 * but nothing where the source has a hole.
 	 */
-	return copyup_data(l->u, l->dst, src, l->stx.stx_size, &is_synced);
+	job.src = src;
+	return copyup_data(&job, &is_synced);
 }
 
 /* What writing took away: capabilities, times. */
@@ -82,22 +93,35 @@ restore(struct late *l)
 	return r < 0 ? r : copyup_times(l->u, at, &l->stx);
 }
 
-static int
-late_data(struct late *l, struct node *n, const struct call *c)
+/* Best effort: what stays is only room, which the next try fills. */
+static void
+give_back(struct late *l)
 {
-	int r = open_top(l, n, c);
+	(void)real_punch_hole(l->u, l->dst, 0, l->stx.stx_size);
+	if (restore(l) < 0)
+		(void)copyup_times(l->u, AT(l->top, ""), &l->stx);
+}
+
+static int
+late_data(struct late *l, struct claim *cl)
+{
+	struct node *n = cl->node;
+	int r = open_top(l, n, cl->c);
 
 	if (r < 0)
 		return r;
 	l->capability_len = real_getxattr(AT(l->top, ""), CAPABILITY,
 					  l->capability, sizeof(l->capability));
-	r = copy_data(l, n, c);
+	r = copy_data(l, cl);
 	if (r == 0)
 		r = restore(l);
 	if (r == 0)
 		r = real_fsync(l->u, l->dst, false);
-	if (r == 0)
-		r = private_remove(l->t, AT(l->top, ""), PRIVATE_METACOPY);
+	if (r < 0) {
+		give_back(l);
+		return r;
+	}
+	r = private_remove(l->t, AT(l->top, ""), PRIVATE_METACOPY);
 	if (r < 0) {
 		(void)copyup_times(l->u, AT(l->top, ""), &l->stx);
 		return r;
@@ -108,15 +132,15 @@ late_data(struct late *l, struct node *n, const struct call *c)
 }
 
 int
-copyup_late_data(struct node *n, const struct call *c)
+copyup_late_data(struct claim *cl)
 {
 	struct late l = {
-		.t = n->body->tree,
-		.u = node_upper(n),
+		.t = cl->node->body->tree,
+		.u = node_upper(cl->node),
 		.top = -1,
 		.dst = -1,
 	};
-	int r = late_data(&l, n, c);
+	int r = late_data(&l, cl);
 
 	if (l.top >= 0)
 		(void)real_close(l.top);

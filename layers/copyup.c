@@ -5,7 +5,7 @@
  * The copy is built in the staging area, as an O_TMPFILE or under a "#hex"
  * name, and published with one link or rename: a crash leaves the old object
  * or the new one. While data is copied no lock is held but the claim on the
- * body (tree.copyups), so that reads, other objects and creates in the same
+ * body (claim.c), so that reads, other objects and creates in the same
  * directory go on; whoever wants the same object copied waits for the claim.
  *
  * An object whose name went away meanwhile, or before, is copied all the
@@ -20,17 +20,12 @@
 #include <sys/sysmacros.h>
 
 #include "alias.h"
+#include "claim.h"
 #include "cleanup.h"
 #include "copyup.h"
 #include "index.h"
 #include "lookup.h"
 #include "overlay.h"
-
-/* A claim on a body: who holds it copies. */
-struct copyup {
-	LIST_ENTRY(copyup) by_tree;
-	struct body *body; /* borrowed: a reference is held by the claimer */
-};
 
 /* One object on its way. */
 struct work {
@@ -38,6 +33,7 @@ struct work {
 	struct upper *u;
 	struct node *n;
 	const struct call *c;
+	struct claim claim; /* on the body of n */
 	enum copyup_what what;
 	bool is_metacopy; /* the data stays below */
 	unsigned layer; /* the source's */
@@ -48,44 +44,6 @@ struct work {
 	int tmpfile; /* owned, or -1 */
 	struct alias_set aliases; /* names that the copy is to have, too */
 };
-
-static bool
-is_claimed(const struct tree *t, const struct body *b)
-{
-	const struct copyup *cu;
-
-	LIST_FOREACH (cu, &t->copyups, by_tree)
-		if (cu->body == b)
-			return true;
-	return false;
-}
-
-/* 1: claimed, copy it; 0: somebody did meanwhile. Waits for who does. */
-static int
-claim(struct tree *t, struct copyup *cu, const struct node *n,
-      enum copyup_what what)
-{
-	int r = 0;
-
-	(void)pthread_mutex_lock(&t->copyup_lock);
-	while (is_claimed(t, cu->body))
-		(void)pthread_cond_wait(&t->copyup_done, &t->copyup_lock);
-	if (!copyup_is_done(n, what)) {
-		LIST_INSERT_HEAD(&t->copyups, cu, by_tree);
-		r = 1;
-	}
-	(void)pthread_mutex_unlock(&t->copyup_lock);
-	return r;
-}
-
-static void
-release_claim(struct tree *t, struct copyup *cu)
-{
-	(void)pthread_mutex_lock(&t->copyup_lock);
-	LIST_REMOVE(cu, by_tree);
-	(void)pthread_cond_broadcast(&t->copyup_done);
-	(void)pthread_mutex_unlock(&t->copyup_lock);
-}
 
 /* Hold the source by a descriptor: its name may go while we copy. */
 static int
@@ -167,6 +125,13 @@ open_data(struct work *w)
 static int
 copy_content(struct work *w, bool *ret_synced)
 {
+	struct copy_job job = {
+		.u = w->u,
+		.dst = w->tmpfile,
+		.size = w->stx.stx_size,
+		.step = claim_step,
+		.ctx = &w->claim,
+	};
 	CLEANUP_CLOSE int src = -1;
 	int r;
 
@@ -178,8 +143,8 @@ copy_content(struct work *w, bool *ret_synced)
 		src = open_data(w);
 		if (src < 0)
 			return src;
-		r = copyup_data(w->u, w->tmpfile, src, w->stx.stx_size,
-				ret_synced);
+		job.src = src;
+		r = copyup_data(&job, ret_synced);
 		if (r < 0)
 			return r;
 	}
@@ -398,7 +363,6 @@ static int
 copyup_one(struct node *n, const struct call *c, enum copyup_what what)
 {
 	struct tree *t = n->body->tree;
-	struct copyup cu = { .body = n->body };
 	struct work w = {
 		.t = t,
 		.u = t->layers.upper,
@@ -414,24 +378,28 @@ copyup_one(struct node *n, const struct call *c, enum copyup_what what)
 		r = alias_find(n, c, &w.aliases);
 	if (r < 0)
 		return r;
-	if (!claim(t, &cu, n, what)) {
+	r = claim_take(&w.claim, n, c, what);
+	if (r <= 0) {
 		alias_set_free(&w.aliases);
-		return 0;
+		return r;
 	}
+	r = 0;
 	if (!body_is_upper(n->body))
 		r = copyup_claimed(&w);
 	else if (what != COPYUP_META && atomic_load(&n->body->is_metacopy))
-		r = copyup_late_data(n, c);
+		r = copyup_late_data(&w.claim);
 	if (w.name[0])
 		workdir_discard(w.u, w.name);
 	if (r == 0 && !index_is_linked_up(n))
 		r = index_link_up(n, c);
-	release_claim(t, &cu);
 	alias_set_free(&w.aliases);
+	/* A copy without a name goes with its descriptor: who is woken may
+	 * need the room. */
 	if (w.tmpfile >= 0)
 		(void)real_close(w.tmpfile);
 	if (w.source >= 0)
 		(void)real_close(w.source);
+	claim_release(&w.claim, r);
 	return r;
 }
 

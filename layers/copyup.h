@@ -5,6 +5,8 @@
 
 #include "node.h"
 
+struct claim;
+
 /* How much of an object must be in the upper. */
 enum copyup_what {
 	COPYUP_META, /* all but the data, if metacopy=on lets that lie below */
@@ -16,7 +18,9 @@ enum copyup_what {
 /*
  * Make sure that @n (and every directory above it) is in the upper.
  * No dir.lock may be held. Returns 0, -EROFS (no upper), -EAGAIN (nowait and
- * there is something to do), -ENOSPC and others: @n is then as it was.
+ * there is something to do), -EINPROGRESS (c->waiter was parked: to be handed
+ * on before any effect), -ECANCELED (c->waiter is unwanted), -ENOSPC and
+ * others: @n is then as it was.
  */
 int copyup_node(struct node *n, const struct call *c, enum copyup_what what);
 
@@ -29,10 +33,10 @@ copyup_is_done(const struct node *n, enum copyup_what what)
 }
 
 /*
- * copylate.c: give the metadata-only upper file @n, claimed by the caller,
- * its data, in place, and remove the mark (ovl_copy_up_meta_inode_data()).
+ * copylate.c: give the claimed metadata-only upper file its data, in place,
+ * and remove the mark (ovl_copy_up_meta_inode_data()).
  */
-int copyup_late_data(struct node *n, const struct call *c);
+int copyup_late_data(struct claim *cl);
 
 /*
  * Set the impure mark on the upper directory of @dir unless it is known to
@@ -46,12 +50,22 @@ int copyup_mark_impure(struct node *dir);
  */
 int copyup_mark_parent(struct node *dir, const struct node *n, struct at at);
 
+/* Data to be copied. */
+struct copy_job {
+	struct upper *u;
+	int dst, src; /* borrowed */
+	uint64_t size;
+	/* Called after each slice, with how far it is: 0 to go on, or the
+	 * errno to stop with. NULL: none. */
+	int (*step)(void *ctx, uint64_t done, uint64_t size);
+	void *ctx;
+};
+
 /*
- * copydata.c: copy @size bytes from @src to the empty file @dst, extent by
- * extent, or clone. *@ret_synced: there is nothing left to sync.
+ * copydata.c: copy @job.size bytes from @src to the empty file @dst, extent
+ * by extent in slices, or clone. *@ret_synced: there is nothing left to sync.
  */
-int copyup_data(struct upper *u, int dst, int src, uint64_t size,
-		bool *ret_synced);
+int copyup_data(const struct copy_job *job, bool *ret_synced);
 /* copymeta.c: xattrs of @from, but for the private ones, to @to. */
 int copyup_xattrs(struct tree *t, struct at from, struct at to);
 /* Owner and mode, in the order that keeps setuid and setgid. */

@@ -209,6 +209,9 @@ take_upper(const struct tree_config *c, tree_warn warn, void *warn_ctx,
 	/* From here on failure tests count. */
 	u->fail_at = c->fail_at;
 	u->fail_errno = c->fail_errno;
+	u->slow_ms = c->slow_ms;
+	if (u->slow_ms > 0)
+		u->can_clone = false; /* there are no slices then */
 	return r;
 }
 

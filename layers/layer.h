@@ -59,6 +59,7 @@ struct upper {
 	atomic_long nr_changes;
 	long fail_at;
 	int fail_errno;
+	long slow_ms; /* of pause after each slice of a copy (test-slow=) */
 };
 
 /* Values of options, in the order of their names in option.c. */
@@ -94,6 +95,7 @@ struct tree_config {
 	bool is_at_rest; /* only look at the upper: nothing is made in it */
 	long fail_at; /* see struct upper */
 	int fail_errno;
+	long slow_ms;
 };
 
 #define LAYER_MAX_LOWERS 500

@@ -18,6 +18,8 @@ liblayers_a_SOURCES = \
 	%D%/check-work.c \
 	%D%/check.c \
 	%D%/check.h \
+	%D%/claim.c \
+	%D%/claim.h \
 	%D%/copydata.c \
 	%D%/copylate.c \
 	%D%/copymeta.c \

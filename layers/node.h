@@ -11,7 +11,9 @@
  *                           not one below the other by address of the dir
  *   3. tree.index_lock      the entries of the index (index=on); that a
  *                           lower hard link is found, or its object copied up
- *   4. tree.copyup_lock     who is copying what up; never held over I/O
+ *   4. tree.copyup_lock     who is copying what up, who waits for that; never
+ *                           held over I/O; wakers are called without it.
+ *                           tree_unpark() takes it below a caller's own lock
  *   5. body.lock            real files, generation, pin
  *   6. tree.names_lock      the tables, reference counts that reach 0
  *
@@ -173,7 +175,7 @@ struct tree {
 
 	pthread_mutex_t copyup_lock;
 	pthread_cond_t copyup_done; /* some copy-up ended; with copyup_lock */
-	LIST_HEAD(, copyup) copyups; /* running ones; under copyup_lock */
+	LIST_HEAD(, claim) copyups; /* running ones; under copyup_lock */
 
 	pthread_mutex_t names_lock;
 	struct hash names; /* nodes by (parent, name) */

@@ -23,6 +23,7 @@ enum option_kind {
 	OPTION_CHOICE, /* offset: int, the place of the value in values */
 	OPTION_FIXED, /* only values that change nothing are accepted */
 	OPTION_TEST_FAIL,
+	OPTION_TEST_SLOW,
 };
 
 struct option {
@@ -57,6 +58,7 @@ static const struct option options[] = {
 	{ "nfs_export", OPTION_FIXED, 0, "off" },
 	{ "verity", OPTION_FIXED, 0, "off" },
 	{ "test-fail", OPTION_TEST_FAIL, 0, NULL },
+	{ "test-slow", OPTION_TEST_SLOW, 0, NULL },
 };
 
 struct tree_config *
@@ -260,6 +262,18 @@ set_test_fail(struct tree_config *c, const char *value, char **ret_why)
 	return 0;
 }
 
+/* Milliseconds that copy-up pauses after each slice; likewise. */
+static int
+set_test_slow(struct tree_config *c, const char *value, char **ret_why)
+{
+	char *end;
+
+	c->slow_ms = strtol(value, &end, 10);
+	if (*end || c->slow_ms < 0)
+		return refuse(ret_why, "test-slow=%s: use MILLISECONDS", value);
+	return 0;
+}
+
 /* Levenshtein's distance, for names of up to 31 characters. */
 static unsigned
 distance(const char *a, const char *b)
@@ -333,6 +347,8 @@ set_option(struct tree_config *c, const struct option *o, const char *value,
 		return find_value(o, value, &unused, ret_why);
 	case OPTION_TEST_FAIL:
 		return set_test_fail(c, value, ret_why);
+	case OPTION_TEST_SLOW:
+		return set_test_slow(c, value, ret_why);
 	}
 	return -EINVAL;
 }

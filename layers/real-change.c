@@ -189,6 +189,14 @@ real_truncate_changed(struct upper *u, int fd, uint64_t size)
 	RETURN_CHANGE(u, truncate(real_path(&p, AT(fd, "")), (off_t)size));
 }
 
+int
+real_punch_hole(struct upper *u, int fd, uint64_t off, uint64_t len)
+{
+	RETURN_CHANGE(u,
+		      fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+				(off_t)off, (off_t)len));
+}
+
 ssize_t
 real_pwritev(struct upper *u, int fd, const struct iovec *iov, unsigned nr_iov,
 	     uint64_t off, bool dsync)

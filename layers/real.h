@@ -104,6 +104,8 @@ int real_truncate(struct upper *u, int fd, uint64_t size);
 /* The same as truncate(2): most file systems leave the times where @size is
  * the present one. */
 int real_truncate_changed(struct upper *u, int fd, uint64_t size);
+/* Give the blocks back; -EOPNOTSUPP where the file system cannot. */
+int real_punch_hole(struct upper *u, int fd, uint64_t off, uint64_t len);
 /* @dsync: this write is on disk when it returns (RWF_DSYNC). */
 ssize_t real_pwritev(struct upper *u, int fd, const struct iovec *iov,
 		     unsigned nr_iov, uint64_t off, bool dsync);

@@ -34,6 +34,7 @@ static int
 copy_content(struct settle *s, struct node *n, int dst, uint64_t size)
 {
 	struct upper *u = s->t->layers.upper;
+	struct copy_job job = { .u = u, .dst = dst, .size = size };
 	CLEANUP_CLOSE int below = -1, src = -1;
 	struct statx stx;
 	bool is_synced;
@@ -45,7 +46,8 @@ copy_content(struct settle *s, struct node *n, int dst, uint64_t size)
 	src = real_open(AT(below, ""), O_RDONLY | O_NOATIME, &stx);
 	if (src < 0)
 		return src;
-	r = copyup_data(u, dst, src, size, &is_synced);
+	job.src = src;
+	r = copyup_data(&job, &is_synced);
 	/* The last extent may be a hole. */
 	return r < 0 ? r : real_truncate(u, dst, size);
 }

@@ -27,6 +27,7 @@
 
 struct tree;
 struct tree_config;
+struct waiter;
 struct node; /* an object of the merged tree, by a name or detached */
 struct handle; /* an open file or directory */
 
@@ -35,7 +36,22 @@ struct call {
 	bool nowait;
 	uint32_t uid; /* owner of new objects; other than 0: writes drop suid */
 	uint32_t gid; /* group of new objects; UINT32_MAX: as the host does */
+	/*
+	 * Borrowed, or NULL: then a call waits in its thread for an object
+	 * that another one is copying up. With it, such a call parks the
+	 * waiter and returns -EINPROGRESS *before any effect*; waiter.wake()
+	 * says when to call again, whole. A call that copies a file up itself
+	 * gives up with -ECANCELED once waiter.is_unwanted is set, unless
+	 * others wait for the same.
+	 */
+	struct waiter *waiter;
 };
+
+/*
+ * Take back @w, which a call has parked. False: it is too late, wake() has
+ * been called or will be. Does not block.
+ */
+bool tree_unpark(struct waiter *w);
 
 /* --- Configuration and life of a tree ---------------------------------- */
 
