@@ -19,6 +19,7 @@
 #include <sys/uio.h>
 
 #include "attr.h"
+#include "waiter.h"
 
 struct node;
 struct handle;
@@ -138,7 +139,8 @@ struct request {
 
 	/* For whoever holds the request between submit() and done(). */
 	STAILQ_ENTRY(request) by_queue;
-	unsigned run_state; /* the server's */
+	unsigned run_state, run_queue; /* the server's, as the following */
+	struct waiter waiter;
 };
 
 /* "Nobody in particular": n_uname and gid on the wire, and here. */
@@ -149,8 +151,10 @@ struct backend {
 	/* Run @req; ends in req->done(req). Does not block. */
 	void (*submit)(struct request *req);
 	/*
-	 * Withdraw @req if it has not begun. Returns true if so: done() will
-	 * not be called, and the request is the session's again.
+	 * Withdraw @req if it has not begun, or has and waits without having
+	 * done anything. Returns true if so: done() will not be called, and
+	 * the request is the session's again. Else it may end early, with an
+	 * error.
 	 */
 	bool (*cancel)(struct request *req);
 	void (*node_ref)(struct node *node);

@@ -4,6 +4,11 @@
  * request of the first queue, round-robin, that may have one more running.
  * The queues are as long as the connections' limits of requests in flight
  * allow, and no longer.
+ *
+ * A request that would only wait for another one's copy-up is parked: it
+ * holds no worker, and is queued again when it is woken. That may be before
+ * its worker has put it aside (STATE_WOKEN); and a wake that is under way
+ * when it is cancelled wins: it then runs, unwanted.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -15,8 +20,8 @@
 #include "macros.h"
 #include "pool.h"
 
-/* request.run_state: under pool.lock while queued. */
-enum { STATE_IDLE, STATE_QUEUED, STATE_RUNNING };
+/* request.run_state: under pool.lock. */
+enum { STATE_IDLE, STATE_QUEUED, STATE_RUNNING, STATE_PARKED, STATE_WOKEN };
 
 struct queue {
 	STAILQ_HEAD(, request) waiting;
@@ -107,12 +112,32 @@ sleep_for_work(struct pool *p)
 	return r != ETIMEDOUT;
 }
 
+/* Under lock. */
+static void
+enqueue(struct pool *p, struct request *r)
+{
+	r->run_state = STATE_QUEUED;
+	STAILQ_INSERT_TAIL(&p->queues[r->run_queue].waiting, r, by_queue);
+	p->nr_waiting++;
+}
+
+/* Under lock: @r is not done; it waits, or did. */
+static void
+put_aside(struct pool *p, struct request *r)
+{
+	if (r->run_state == STATE_WOKEN)
+		enqueue(p, r);
+	else
+		r->run_state = STATE_PARKED;
+}
+
 static void *
 worker(void *arg)
 {
 	struct pool *p = arg;
 	struct request *r;
 	struct queue *q;
+	bool is_done;
 
 	(void)pthread_mutex_lock(&p->lock);
 	for (;;) {
@@ -123,10 +148,13 @@ worker(void *arg)
 			continue;
 		}
 		(void)pthread_mutex_unlock(&p->lock);
-		p->ops->work(p->ctx, r);
-		p->ops->complete(p->ctx, r); /* @r may be gone now */
+		is_done = p->ops->work(p->ctx, r);
+		if (is_done)
+			p->ops->complete(p->ctx, r); /* @r may be gone now */
 		(void)pthread_mutex_lock(&p->lock);
 		q->nr_running--;
+		if (!is_done)
+			put_aside(p, r);
 	}
 	p->nr_workers--;
 	(void)pthread_cond_signal(&p->gone);
@@ -152,42 +180,58 @@ start_worker(struct pool *p)
 	(void)pthread_sigmask(SIG_SETMASK, &old, NULL);
 }
 
+/* Under lock. */
+static void
+enqueue_and_start(struct pool *p, struct request *r)
+{
+	enqueue(p, r);
+	if (p->nr_idle < p->nr_waiting && p->nr_workers < p->max_workers)
+		start_worker(p);
+	(void)pthread_cond_signal(&p->wake);
+}
+
+static void
+wake_request(struct waiter *w)
+{
+	struct request *r = container_of(w, struct request, waiter);
+	struct pool *p = w->ctx;
+	CLEANUP_UNLOCK pthread_mutex_t *lock = &p->lock;
+
+	(void)pthread_mutex_lock(lock);
+	if (r->run_state == STATE_PARKED)
+		enqueue_and_start(p, r);
+	else
+		r->run_state = STATE_WOKEN;
+}
+
 void
 pool_submit(struct pool *p, struct request *req, unsigned queue)
 {
 	CLEANUP_UNLOCK pthread_mutex_t *lock = &p->lock;
 
+	waiter_init(&req->waiter, wake_request, p);
+	req->run_queue = queue;
 	(void)pthread_mutex_lock(lock);
-	req->run_state = STATE_QUEUED;
-	STAILQ_INSERT_TAIL(&p->queues[queue].waiting, req, by_queue);
-	p->nr_waiting++;
-	if (p->nr_idle < p->nr_waiting && p->nr_workers < p->max_workers)
-		start_worker(p);
-	(void)pthread_cond_signal(&p->wake);
+	enqueue_and_start(p, req);
 }
 
 bool
 pool_cancel(struct pool *p, struct request *req)
 {
 	CLEANUP_UNLOCK pthread_mutex_t *lock = &p->lock;
-	struct request *r;
-	unsigned i;
 
 	(void)pthread_mutex_lock(lock);
-	if (req->run_state != STATE_QUEUED)
+	if (req->run_state == STATE_QUEUED) {
+		STAILQ_REMOVE(&p->queues[req->run_queue].waiting, req, request,
+			      by_queue);
+		p->nr_waiting--;
+	} else if (req->run_state != STATE_PARKED ||
+		   !p->ops->unpark(p->ctx, req)) {
+		atomic_store(&req->waiter.is_unwanted, true);
 		return false;
-	for (i = 0; i < p->nr_queues; i++) {
-		STAILQ_FOREACH (r, &p->queues[i].waiting, by_queue) {
-			if (r != req)
-				continue;
-			STAILQ_REMOVE(&p->queues[i].waiting, req, request,
-				      by_queue);
-			p->nr_waiting--;
-			req->run_state = STATE_IDLE;
-			return true;
-		}
 	}
-	return false;
+	req->run_state = STATE_IDLE;
+	return true;
 }
 
 bool

@@ -13,8 +13,15 @@
 struct pool;
 
 struct pool_ops {
-	/* Do the request; may block. Any worker. */
-	void (*work)(void *ctx, struct request *req);
+	/*
+	 * Do the request; may block. Any worker. False: it has done nothing
+	 * and was parked; req->waiter.wake() is called when it is to be done
+	 * again, from its start.
+	 */
+	bool (*work)(void *ctx, struct request *req);
+	/* Take a parked request back: false if it was woken before. Any
+	 * thread, under the pool's lock; NULL where none is ever parked. */
+	bool (*unpark)(void *ctx, struct request *req);
 	/* It is done; hand it back to where it came from. Same worker. */
 	void (*complete)(void *ctx, struct request *req);
 };
@@ -32,7 +39,10 @@ struct pool *pool_new(const struct pool_ops *ops, void *ctx,
 /* Does not block. */
 void pool_submit(struct pool *p, struct request *req, unsigned queue);
 
-/* Take @req back if no worker has begun it. */
+/*
+ * Take @req back if no worker has begun it, or it is parked. False: it is
+ * done, or being done: then it is told that nobody wants it any more.
+ */
 bool pool_cancel(struct pool *p, struct request *req);
 
 /*

@@ -121,8 +121,16 @@ bool
 run(const struct server *server, struct request *r, bool nowait)
 {
 	struct call c = { .nowait = nowait, .uid = r->uid, .gid = r->gid };
-	int err = dispatch(server, r, &c);
+	int err;
 
+	if (!nowait) {
+		c.waiter = &r->waiter;
+		r->waiter.is_parked = false;
+	}
+	err = dispatch(server, r, &c);
+	/* Not by the error: whoever was parked is woken. */
+	if (c.waiter && c.waiter->is_parked)
+		return false;
 	/* A lock that conflicts is an answer: it never waits. */
 	if (err == -EAGAIN && nowait && r->op != REQUEST_LOCK)
 		return false;

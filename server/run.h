@@ -9,7 +9,9 @@
 /*
  * Do @req against the tree it names, in this thread; req->error and the
  * results are set. With @nowait it returns false where it would block: then
- * nothing has happened, and it is to be run again on a worker.
+ * nothing has happened, and it is to be run again on a worker. Without, it
+ * returns false when req->waiter was parked behind another one's copy-up:
+ * again nothing has happened, and it is to be run again when that wakes it.
  * ATTACH looks in @server's exports.
  */
 bool run(const struct server *server, struct request *req, bool nowait);

@@ -118,10 +118,17 @@ prepare_process(void)
 
 /* --- Pool and loops ----------------------------------------------------------- */
 
-static void
+static bool
 pool_work(void *ctx, struct request *req)
 {
-	(void)run(ctx, req, false);
+	return run(ctx, req, false);
+}
+
+static bool
+pool_unpark(void *ctx, struct request *req)
+{
+	(void)ctx;
+	return tree_unpark(&req->waiter);
 }
 
 static void
@@ -135,6 +142,7 @@ pool_complete(void *ctx, struct request *req)
 
 static const struct pool_ops pool_ops = {
 	.work = pool_work,
+	.unpark = pool_unpark,
 	.complete = pool_complete,
 };
 

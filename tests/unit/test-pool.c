@@ -2,7 +2,8 @@
 /*
  * The worker pool: everything submitted is done once; what has not begun can
  * be taken back; one queue never holds more than half of the workers when
- * there are others; stopping does what is left.
+ * there are others; stopping does what is left. What is parked holds no
+ * worker, is done again when woken, and can be taken back until then.
  */
 #include "unit.h"
 
@@ -18,7 +19,11 @@ struct stage {
 	pthread_cond_t changed;
 	bool is_open; /* workers may go on */
 	unsigned nr_inside, max_inside, nr_done;
+	bool is_woken; /* too late to unpark */
 };
+
+/* What a request is to do, in its ret_count. */
+enum { DO, PARK, PARK_WOKEN };
 
 static void
 stage_init(struct stage *s)
@@ -28,7 +33,7 @@ stage_init(struct stage *s)
 	(void)pthread_cond_init(&s->changed, NULL);
 }
 
-static void
+static bool
 work(void *ctx, struct request *req)
 {
 	struct stage *s = ctx;
@@ -43,6 +48,21 @@ work(void *ctx, struct request *req)
 	s->nr_inside--;
 	(void)pthread_mutex_unlock(&s->lock);
 	req->error++;
+	if (req->ret_count == DO)
+		return true;
+	if (req->ret_count == PARK_WOKEN)
+		req->waiter.wake(&req->waiter);
+	req->ret_count = DO; /* the next time */
+	return false;
+}
+
+static bool
+unpark(void *ctx, struct request *req)
+{
+	const struct stage *s = ctx;
+
+	(void)req;
+	return !s->is_woken;
 }
 
 static void
@@ -57,7 +77,11 @@ complete(void *ctx, struct request *req)
 	(void)pthread_mutex_unlock(&s->lock);
 }
 
-static const struct pool_ops ops = { .work = work, .complete = complete };
+static const struct pool_ops ops = {
+	.work = work,
+	.unpark = unpark,
+	.complete = complete,
+};
 
 static void
 wait_for(struct stage *s, const unsigned *what, unsigned want)
@@ -145,6 +169,89 @@ one_queue_leaves_half_to_others(void **state)
 	assert_int_equal(1, other.error);
 }
 
+/* One worker, and @parked is put aside: another one was done after it. */
+static struct pool *
+pool_with_parked(struct stage *s, struct request *parked)
+{
+	struct request other = { 0 };
+	struct pool *p;
+
+	stage_init(s);
+	s->is_open = true;
+	p = pool_new(&ops, s, 1, 1);
+	parked->ret_count = PARK;
+	pool_submit(p, parked, 0);
+	pool_submit(p, &other, 0);
+	wait_for(s, &s->nr_done, 1);
+	assert_int_equal(1, other.error);
+	return p;
+}
+
+static void
+parked_holds_no_worker(void **state)
+{
+	struct request parked = { 0 };
+	struct stage s;
+	struct pool *p = pool_with_parked(&s, &parked);
+
+	(void)state;
+	assert_int_equal(1, parked.error);
+	parked.waiter.wake(&parked.waiter);
+	wait_for(&s, &s.nr_done, 2);
+	assert_true(pool_free(p, 5));
+	assert_int_equal(2, parked.error);
+}
+
+static void
+woken_before_it_is_put_aside(void **state)
+{
+	struct request parked = { .ret_count = PARK_WOKEN };
+	struct stage s;
+	struct pool *p;
+
+	(void)state;
+	stage_init(&s);
+	s.is_open = true;
+	p = pool_new(&ops, &s, 1, 1);
+	pool_submit(p, &parked, 0);
+	wait_for(&s, &s.nr_done, 1);
+	assert_true(pool_free(p, 5));
+	assert_int_equal(2, parked.error);
+}
+
+static void
+parked_can_be_taken_back(void **state)
+{
+	struct request parked = { 0 };
+	struct stage s;
+	struct pool *p = pool_with_parked(&s, &parked);
+
+	(void)state;
+	assert_true(pool_cancel(p, &parked));
+	assert_false(pool_cancel(p, &parked));
+	assert_true(pool_free(p, 5));
+	assert_int_equal(1, parked.error);
+	assert_int_equal(1, s.nr_done);
+}
+
+static void
+woken_wins_over_cancel(void **state)
+{
+	struct request parked = { 0 };
+	struct stage s;
+	struct pool *p = pool_with_parked(&s, &parked);
+
+	(void)state;
+	assert_false(atomic_load(&parked.waiter.is_unwanted));
+	s.is_woken = true;
+	assert_false(pool_cancel(p, &parked));
+	assert_true(atomic_load(&parked.waiter.is_unwanted));
+	parked.waiter.wake(&parked.waiter);
+	wait_for(&s, &s.nr_done, 2);
+	assert_true(pool_free(p, 5));
+	assert_int_equal(2, parked.error);
+}
+
 int
 main(void)
 {
@@ -152,6 +259,10 @@ main(void)
 		cmocka_unit_test(each_is_done_once),
 		cmocka_unit_test(what_has_not_begun_can_be_taken_back),
 		cmocka_unit_test(one_queue_leaves_half_to_others),
+		cmocka_unit_test(parked_holds_no_worker),
+		cmocka_unit_test(woken_before_it_is_put_aside),
+		cmocka_unit_test(parked_can_be_taken_back),
+		cmocka_unit_test(woken_wins_over_cancel),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
