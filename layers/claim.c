@@ -19,6 +19,66 @@
 
 #define SECOND_NS UINT64_C(1000000000)
 
+/* --- Progress ------------------------------------------------------------- */
+
+static uint64_t
+now_ns(void)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * SECOND_NS + (uint64_t)ts.tv_nsec;
+}
+
+/* With no lock held. */
+static void
+tell(const struct claim *cl, uint64_t now, bool is_last, int error)
+{
+	struct tree *t = cl->body->tree;
+	char buf[256] = "";
+	struct copy_progress p = {
+		.name = buf,
+		.done = cl->done,
+		.size = cl->size,
+		.ns = now - cl->begun_ns,
+		.is_last = is_last,
+		.error = error,
+	};
+	struct node *dir;
+	struct name name;
+
+	if (node_snapshot_name(cl->node, &dir, buf, &name) == 0)
+		node_unref(dir);
+	t->progress(t->progress_ctx, &p);
+}
+
+static void
+note_progress(struct claim *cl, uint64_t done, uint64_t size)
+{
+	uint64_t now = now_ns();
+
+	cl->done = done;
+	cl->size = size;
+	if (now - cl->told_ns < SECOND_NS)
+		return;
+	cl->told_ns = now;
+	tell(cl, now, false, 0);
+}
+
+static void
+end_progress(const struct claim *cl, int r)
+{
+	uint64_t now;
+
+	if (cl->size == 0)
+		return;
+	now = now_ns();
+	if (now - cl->begun_ns >= SECOND_NS)
+		tell(cl, now, true, r);
+}
+
+/* --- Waiting ---------------------------------------------------------------- */
+
 static struct claim *
 find(const struct tree *t, const struct body *b)
 {
@@ -83,6 +143,8 @@ claim_take(struct claim *cl, struct node *n, const struct call *c,
 			return r;
 	}
 	LIST_INSERT_HEAD(&t->copyups, cl, by_tree);
+	if (t->progress)
+		cl->begun_ns = cl->told_ns = now_ns();
 	return 1;
 }
 
@@ -99,6 +161,8 @@ claim_release(struct claim *cl, int r)
 	struct tree *t = cl->body->tree;
 	struct waiter *w, *next;
 
+	if (t->progress)
+		end_progress(cl, r);
 	(void)pthread_mutex_lock(&t->copyup_lock);
 	LIST_REMOVE(cl, by_tree);
 	TAILQ_FOREACH (w, &cl->parked, by_claim) {
@@ -128,6 +192,8 @@ tree_unpark(struct waiter *w)
 	return true;
 }
 
+/* --- Between slices --------------------------------------------------------- */
+
 static bool
 is_wanted(struct claim *cl)
 {
@@ -148,7 +214,7 @@ claim_step(void *ctx, uint64_t done, uint64_t size)
 {
 	struct claim *cl = ctx;
 
-	(void)done;
-	(void)size;
+	if (cl->body->tree->progress)
+		note_progress(cl, done, size);
 	return is_wanted(cl) ? 0 : -ECANCELED;
 }

@@ -19,8 +19,8 @@ struct claim {
 	const struct call *c; /* the claimer's */
 	enum copyup_what what;
 	/* the claimer's thread */
-	uint64_t begun_ns, told_ns; /* CLOCK_MONOTONIC; 0: no slice yet */
-	uint64_t done, size; /* bytes */
+	uint64_t begun_ns, told_ns; /* CLOCK_MONOTONIC */
+	uint64_t done, size; /* bytes of data; size 0: no slice yet */
 };
 
 /*

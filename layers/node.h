@@ -158,6 +158,8 @@ struct tree {
 	const char *private_prefix; /* "trusted.overlay." or "user.overlay." */
 	size_t private_prefix_len;
 	struct node *root; /* counted */
+	tree_progress progress; /* or NULL */
+	void *progress_ctx; /* borrowed */
 	uint64_t fsid; /* by uuid=; 0: the upper's */
 	uint32_t namelen; /* the largest of all layers */
 	/* Directories that must not show up in the tree: the layers' roots

@@ -232,6 +232,13 @@ tree_close(struct tree *t)
 	free(t);
 }
 
+void
+tree_on_progress(struct tree *t, tree_progress progress, void *ctx)
+{
+	t->progress = progress;
+	t->progress_ctx = ctx;
+}
+
 bool
 tree_is_read_only(const struct tree *t)
 {

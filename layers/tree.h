@@ -95,6 +95,24 @@ int tree_open(const struct tree_config *config, tree_warn warn, void *warn_ctx,
  */
 void tree_close(struct tree *t);
 
+/* How far a copy of data to the upper is. */
+struct copy_progress {
+	const char *name; /* borrowed: of the file, NUL-terminated; "" if it
+			     was unlinked */
+	uint64_t done, size; /* bytes */
+	uint64_t ns; /* since it began */
+	bool is_last; /* it has ended */
+	int error; /* with this, if not 0 */
+};
+typedef void (*tree_progress)(void *ctx, const struct copy_progress *p);
+
+/*
+ * Have @progress called for copies of data that take over a second: once a
+ * second, and at the end; on the copying thread, without locks. To be called
+ * before the tree is used. @ctx is borrowed until tree_close().
+ */
+void tree_on_progress(struct tree *t, tree_progress progress, void *ctx);
+
 /* Is there no upper, or one that cannot be written? */
 bool tree_is_read_only(const struct tree *t);
 

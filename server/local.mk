@@ -24,6 +24,8 @@ libserver_a_SOURCES = \
 	%D%/notify.h \
 	%D%/pool.c \
 	%D%/pool.h \
+	%D%/progress.c \
+	%D%/progress.h \
 	%D%/run.c \
 	%D%/run.h \
 	%D%/serve.c \

@@ -20,6 +20,7 @@
 #include "listen.h"
 #include "notify.h"
 #include "pool.h"
+#include "progress.h"
 #include "run.h"
 #include "server.h"
 #include "spawn.h"
@@ -75,6 +76,8 @@ open_trees(struct server *s)
 				 why ? why : strerror(-r));
 			return r;
 		}
+		if (log_wants(LOG_DEBUG))
+			tree_on_progress(e->tree, progress_log, e->name);
 		if (tree_is_read_only(e->tree))
 			log_line(LOG_INFO,
 				 "tree \"%s\" is read-only: it has "
