@@ -17,6 +17,7 @@ liblayersfixture_a_SOURCES = \
 layers_unit_tests = \
 	%D%/test-layers-acl \
 	%D%/test-layers-check \
+	%D%/test-layers-claim \
 	%D%/test-layers-failure \
 	%D%/test-layers-failure-options \
 	%D%/test-layers-follow \
@@ -47,6 +48,9 @@ TESTS += $(layers_unit_tests)
 %C%_test_layers_check_SOURCES = %D%/test-layers-check.c
 %C%_test_layers_check_CPPFLAGS = $(LAYERS_TEST_CPPFLAGS)
 %C%_test_layers_check_LDADD = $(LAYERS_TEST_LDADD)
+%C%_test_layers_claim_SOURCES = %D%/test-layers-claim.c
+%C%_test_layers_claim_CPPFLAGS = $(LAYERS_TEST_CPPFLAGS)
+%C%_test_layers_claim_LDADD = $(LAYERS_TEST_LDADD)
 
 %C%_test_layers_failure_SOURCES = %D%/test-layers-failure.c
 %C%_test_layers_failure_CPPFLAGS = $(LAYERS_TEST_CPPFLAGS)
