@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * For shell tests: client SOCKET append FILE TEXT | cat FILE | ls DIR | rm FILE
- * | rmdir DIR | mkdir DIR | ino FILE, with SOCKET as p9_connect() takes it and
+ * | rmdir DIR | mkdir DIR | ino FILE | chmod FILE OCTAL, with SOCKET as p9_connect() takes it and
  * ANAME from the environment.
  */
 #include <stdio.h>
@@ -98,6 +98,16 @@ ino(struct p9 *c, const char *path)
 	return r;
 }
 
+static int
+change_mode(struct p9 *c, const char *path, const char *mode)
+{
+	struct p9_setattr s = { .valid = P9_SET_MODE };
+	int r = p9_walk(c, 0, 1, path);
+
+	s.mode = (uint32_t)strtoul(mode, NULL, 8);
+	return r < 0 ? r : p9_setattr(c, 1, &s);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -110,6 +120,8 @@ main(int argc, char **argv)
 	r = p9_open_session(&c, argv[1], aname ? aname : "", 0);
 	if (r == 0 && strcmp(argv[2], "append") == 0 && argc == 5)
 		r = append(&c, argv[3], argv[4]);
+	else if (r == 0 && strcmp(argv[2], "chmod") == 0 && argc == 5)
+		r = change_mode(&c, argv[3], argv[4]);
 	else if (r == 0 && strcmp(argv[2], "cat") == 0)
 		r = cat(&c, argv[3]);
 	else if (r == 0 && strcmp(argv[2], "ls") == 0)

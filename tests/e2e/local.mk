@@ -5,6 +5,7 @@ AM_TESTS_ENVIRONMENT = VENEER='$(abs_top_builddir)/veneer$(EXEEXT)' \
 
 e2e_programs = \
 	%D%/test-connections \
+	%D%/test-copyup-wait \
 	%D%/test-fids \
 	%D%/test-hostile-frames \
 	%D%/test-kill-restart \
@@ -34,6 +35,10 @@ E2E_LDADD = libp9client.a
 %C%_test_connections_SOURCES = %D%/test-connections.c
 %C%_test_connections_CPPFLAGS = $(E2E_CPPFLAGS)
 %C%_test_connections_LDADD = $(E2E_LDADD)
+
+%C%_test_copyup_wait_SOURCES = %D%/test-copyup-wait.c
+%C%_test_copyup_wait_CPPFLAGS = $(E2E_CPPFLAGS)
+%C%_test_copyup_wait_LDADD = $(E2E_LDADD)
 
 %C%_test_fids_SOURCES = %D%/test-fids.c
 %C%_test_fids_CPPFLAGS = $(E2E_CPPFLAGS)
