@@ -19,10 +19,12 @@
 enum { TLOPEN = 12, RLOPEN = 13, TFLUSH = 108, RFLUSH = 109 };
 
 /* 64 MiB in eight slices of 200 ms: one of data, the others mostly holes. */
-#define PREPARE                                                             \
-	"head -c 67108864 /dev/zero >dense; for f in flush gone stays; do " \
-	"for i in 0 1 2 3 4 5 6 7; do echo data | dd of=$f bs=8M seek=$i "  \
-	"conv=notrunc status=none; done; done; echo other >other"
+#define PREPARE                                                         \
+	"head -c 67108864 /dev/zero >dense; "                           \
+	"for f in flush gone stays; do "                                \
+	"for i in 0 1 2 3 4 5 6 7; do "                                 \
+	"echo data | dd of=$f bs=8M seek=$i conv=notrunc status=none; " \
+	"done; done; for f in other small1 small2; do echo $f >$f; done"
 #define OPTIONS "--workers 2 --log-level debug -o test-slow=200"
 
 static struct harness h;
@@ -94,6 +96,19 @@ begin_copy(struct p9 *c, const char *name)
 	wait_until(cmd);
 }
 
+/*
+ * What was sent before has been parked: @name, a small lower file, is copied
+ * up by the one worker that is free, and that after it.
+ */
+static void
+wait_parked(struct p9 *c, const char *name)
+{
+	uint32_t fid = p9_fid(c);
+
+	CHECK_EQ(0, p9_walk(c, 0, fid, name));
+	CHECK_EQ(0, p9_lopen(c, fid, O_RDWR, NULL));
+}
+
 static void
 others_go_on(void)
 {
@@ -133,6 +148,8 @@ flush_is_answered_at_once(void)
 	begin_copy(&a, "flush");
 	CHECK_EQ(0, p9_walk(&a, 0, 2, "flush"));
 	put_open(&a, 2, 2);
+	CHECK_EQ(0, p9_send(&a));
+	wait_parked(&a, "small1");
 	p9_begin(&a, TFLUSH, 3);
 	p9_put16(&a, 2);
 	p9_end(&a);
@@ -174,8 +191,7 @@ goes_on_when_another_waits(void)
 	CHECK_EQ(0, p9_walk(&b, 0, 1, "stays"));
 	put_open(&b, 1, 1);
 	CHECK_EQ(0, p9_send(&b));
-	/* It has been received once this is answered. */
-	CHECK_EQ(0, p9_walk(&b, 0, 2, "other"));
+	wait_parked(&b, "small2");
 	CHECK(!is_up("stays"));
 	p9_close(&a);
 	expect(&b, RLOPEN, 1);
