@@ -4,7 +4,7 @@
  * opens of a file under a slow copy-up share one copy and leave the workers
  * to others; its progress is in the log; a Tflush of one that waits is
  * answered at once; a copy is given up when its only requester hangs up, and
- * goes on when another one waits.
+ * goes on when another one waits. Then many come and go at once.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -16,15 +16,17 @@
 #include "harness.h"
 
 #define NR_OPENS 20
+#define STORM_CLIENTS 9
 enum { TLOPEN = 12, RLOPEN = 13, TFLUSH = 108, RFLUSH = 109 };
 
 /* 64 MiB in eight slices of 200 ms: one of data, the others mostly holes. */
-#define PREPARE                                                         \
-	"head -c 67108864 /dev/zero >dense; "                           \
-	"for f in flush gone stays; do "                                \
-	"for i in 0 1 2 3 4 5 6 7; do "                                 \
-	"echo data | dd of=$f bs=8M seek=$i conv=notrunc status=none; " \
-	"done; done; for f in other small1 small2; do echo $f >$f; done"
+#define PREPARE                                                            \
+	"head -c 67108864 /dev/zero >dense; "                              \
+	"for f in flush gone stays; do "                                   \
+	"for i in 0 1 2 3 4 5 6 7; do "                                    \
+	"echo data | dd of=$f bs=8M seek=$i conv=notrunc status=none; "    \
+	"done; done; for f in other small1 small2; do echo $f >$f; done; " \
+	"for i in $(seq 20); do echo $i >storm$i; done"
 #define OPTIONS "--workers 2 --log-level debug -o test-slow=200"
 
 static struct harness h;
@@ -201,6 +203,54 @@ goes_on_when_another_waits(void)
 		       "[ $(grep -c ' copied up \"stays\"' log) = 1 ]");
 }
 
+/* One of several that want the same file: it stays, flushes or hangs up. */
+static void
+storm_open(struct p9 *c, const char *name, int i)
+{
+	harness_attach(&h, c, 0);
+	CHECK_EQ(0, p9_walk(c, 0, 1, name));
+	put_open(c, 1, 1);
+	if (i % 3 == 0) {
+		p9_begin(c, TFLUSH, 2);
+		p9_put16(c, 1);
+		p9_end(c);
+	}
+	CHECK_EQ(0, p9_send(c));
+	if (i % 3 == 1)
+		p9_close(c);
+}
+
+static void
+storm(void)
+{
+	struct p9 c[STORM_CLIENTS];
+	char name[16];
+	unsigned fds;
+	int f, i;
+
+	harness_stop(&h);
+	harness_restart(&h, "--workers 4 -o test-slow=10");
+	fds = harness_nr_fds(&h);
+	for (f = 1; f <= 20; f++) {
+		(void)snprintf(name, sizeof(name), "storm%d", f);
+		for (i = 0; i < STORM_CLIENTS; i++)
+			storm_open(&c[i], name, f + i);
+		for (i = 0; i < STORM_CLIENTS; i++) {
+			if ((f + i) % 3 == 2)
+				expect(&c[i], RLOPEN, 1);
+			if ((f + i) % 3 != 1)
+				p9_close(&c[i]);
+		}
+		CHECK(is_up(name));
+	}
+	for (i = 0; i < 500 && harness_nr_fds(&h) > fds; i++)
+		wait_until("sleep 0.02");
+	CHECK(harness_nr_fds(&h) <= fds);
+	harness_sh(&h, "[ -z \"$(ls -A upper.work/work)\" ] && "
+		       "for i in $(seq 20); do "
+		       "cmp lower/storm$i upper/storm$i || exit 1; done");
+}
+
 int
 main(void)
 {
@@ -209,6 +259,7 @@ main(void)
 	flush_is_answered_at_once();
 	given_up_when_nobody_waits();
 	goes_on_when_another_waits();
+	storm();
 	harness_end(&h);
 	return 0;
 }

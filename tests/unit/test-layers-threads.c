@@ -1,23 +1,31 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Many threads at one tree: creates, renames across directories, unlinks,
- * copy-ups of the same files, listings, reads. For TSan; and nobody may see
- * an error that this mixture does not explain.
+ * copy-ups of the same files, listings, reads; some with a waiter, which is
+ * woken or taken back. For TSan; and nobody may see an error that this
+ * mixture does not explain.
  */
 #include "layers-fixture.h"
 
 #include <errno.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "waiter.h"
+
 #define NR_THREADS 8
 #define ROUNDS 150
+#define TREES 10
 
 struct worker {
 	struct fixture *f;
 	pthread_t thread;
 	unsigned seed;
+	struct waiter waiter;
+	sem_t woken; /* once for each time it was parked and not taken back */
+	unsigned nr_parked;
 	int bad; /* an errno that should not have been */
 };
 
@@ -26,6 +34,39 @@ dice(struct worker *w, unsigned sides)
 {
 	w->seed = w->seed * 1103515245u + 12345u;
 	return (w->seed >> 16) % sides;
+}
+
+static void
+post_woken(struct waiter *waiter)
+{
+	(void)sem_post(waiter->ctx);
+}
+
+/* How @w calls: it may wait in its thread, not at all, or by a waiter. */
+static struct call
+any_call(struct worker *w)
+{
+	struct call c = { .gid = UINT32_MAX, .nowait = dice(w, 2) };
+
+	if (c.nowait || dice(w, 2))
+		return c;
+	c.waiter = &w->waiter;
+	w->waiter.is_parked = false;
+	atomic_store(&w->waiter.is_unwanted, dice(w, 4) == 0);
+	return c;
+}
+
+/* After a call that may have parked the waiter: have it back. */
+static void
+end_call(struct worker *w, const struct call *c)
+{
+	if (!c->waiter || !w->waiter.is_parked)
+		return;
+	w->nr_parked++;
+	if (dice(w, 2) && tree_unpark(&w->waiter))
+		return;
+	while (sem_wait(&w->woken) < 0)
+		continue; /* a signal */
 }
 
 static struct name
@@ -43,9 +84,9 @@ ignore_entry(void *ctx, const struct dirent_info *e)
 }
 
 static int
-use_file(struct worker *w, struct node *dir, struct name name)
+use_file(struct worker *w, const struct call *c, struct node *dir,
+	 struct name name)
 {
-	const struct call c = { .gid = UINT32_MAX, .nowait = dice(w, 2) };
 	char text[8] = "text";
 	struct iovec iov = { text, 4 };
 	struct handle *h = NULL;
@@ -55,15 +96,15 @@ use_file(struct worker *w, struct node *dir, struct name name)
 	unsigned nr;
 	int r;
 
-	r = tree_walk(dir, &c, &name, 1, &id, &nr, &n);
+	r = tree_walk(dir, c, &name, 1, &id, &nr, &n);
 	if (r == 0)
-		r = tree_open_node(n, &c, (int)dice(w, 3), &h, &id);
+		r = tree_open_node(n, c, (int)dice(w, 3), &h, &id);
 	if (r == 0)
-		(void)tree_write(h, &c, &iov, 1, 0);
+		(void)tree_write(h, c, &iov, 1, 0);
 	if (r == 0)
-		(void)tree_read(h, &c, &iov, 1, 0);
+		(void)tree_read(h, c, &iov, 1, 0);
 	if (r == 0)
-		r = tree_getattr(n, dice(w, 2) ? h : NULL, &c, &attr);
+		r = tree_getattr(n, dice(w, 2) ? h : NULL, c, &attr);
 	handle_unref(h);
 	node_unref(n);
 	return r;
@@ -84,9 +125,8 @@ list(struct node *dir)
 }
 
 static int
-one(struct worker *w, struct node *a, struct node *b)
+one(struct worker *w, const struct call *c, struct node *a, struct node *b)
 {
-	const struct call c = { .gid = UINT32_MAX, .nowait = dice(w, 2) };
 	char bx[16], by[16];
 	struct name x = pick(w, bx), y = pick(w, by);
 	struct handle *h;
@@ -96,24 +136,24 @@ one(struct worker *w, struct node *a, struct node *b)
 
 	switch (dice(w, 7)) {
 	case 0:
-		r = tree_create(a, &c, x, 2, 0644, &n, &h, &id);
+		r = tree_create(a, c, x, 2, 0644, &n, &h, &id);
 		if (r == 0) {
 			handle_unref(h);
 			node_unref(n);
 		}
 		return r;
 	case 1:
-		return tree_unlink(a, &c, x, false);
+		return tree_unlink(a, c, x, false);
 	case 2:
-		return tree_rename(a, x, b, y, &c);
+		return tree_rename(a, x, b, y, c);
 	case 3:
 		return list(a);
 	case 4:
-		return tree_mkdir(a, &c, fixture_name("sub"), 0755, &id);
+		return tree_mkdir(a, c, fixture_name("sub"), 0755, &id);
 	case 5:
-		return tree_unlink(a, &c, fixture_name("sub"), true);
+		return tree_unlink(a, c, fixture_name("sub"), true);
 	default:
-		return use_file(w, a, x);
+		return use_file(w, c, a, x);
 	}
 }
 
@@ -122,6 +162,7 @@ work(void *arg)
 {
 	struct worker *w = arg;
 	struct node *a, *b;
+	struct call c;
 	int i, r, ra, rb;
 
 	for (i = 0; i < ROUNDS; i++) {
@@ -130,9 +171,12 @@ work(void *arg)
 		if (ra < 0 || rb < 0) {
 			w->bad = ra < 0 ? ra : rb;
 		} else {
-			r = one(w, a, b);
+			c = any_call(w);
+			r = one(w, &c, a, b);
+			end_call(w, &c);
 			if (r < 0 && r != -ENOENT && r != -EEXIST &&
-			    r != -EAGAIN && r != -ESTALE && r != -EISDIR)
+			    r != -EAGAIN && r != -ESTALE && r != -EISDIR &&
+			    r != -EINPROGRESS && r != -ECANCELED)
 				w->bad = r;
 		}
 		node_unref(a);
@@ -141,25 +185,47 @@ work(void *arg)
 	return NULL;
 }
 
-static void
-threads(void **state)
+/* Returns how often a waiter was parked. */
+static unsigned
+run_threads(struct fixture *f, unsigned seed)
 {
 	struct worker w[NR_THREADS];
-	struct fixture *f = *state;
-	int i;
+	unsigned i, nr_parked = 0;
 
-	fixture_sh(f, "mkdir lower1/d lower2/d lower2/e; for i in 0 1 2 3 4 5; "
-		      "do echo $i >lower2/d/f$i; echo $i >lower2/e/f$i; done");
-	fixture_open(f, true);
 	for (i = 0; i < NR_THREADS; i++) {
-		w[i] = (struct worker){ .f = f, .seed = (unsigned)i + 1 };
+		w[i] = (struct worker){ .f = f, .seed = seed + i };
+		(void)sem_init(&w[i].woken, 0, 0);
+		waiter_init(&w[i].waiter, post_woken, &w[i].woken);
 		assert_int_equal(
 			0, pthread_create(&w[i].thread, NULL, work, &w[i]));
 	}
 	for (i = 0; i < NR_THREADS; i++)
 		assert_int_equal(0, pthread_join(w[i].thread, NULL));
-	for (i = 0; i < NR_THREADS; i++)
+	for (i = 0; i < NR_THREADS; i++) {
 		assert_int_equal(0, w[i].bad);
+		nr_parked += w[i].nr_parked;
+	}
+	return nr_parked;
+}
+
+static void
+threads(void **state)
+{
+	struct fixture *f = *state;
+	unsigned i, nr_parked = 0;
+
+	f->options = "test-slow=1";
+	for (i = 0; i < TREES; i++) {
+		fixture_layers(f, "mkdir lower1/d lower2/d lower2/e; "
+				  "for i in 0 1 2 3 4 5; do echo $i "
+				  ">lower2/d/f$i; echo $i >lower2/e/f$i; done");
+		fixture_open(f, true);
+		nr_parked += run_threads(f, i * NR_THREADS + 1);
+		fixture_close(f);
+		assert_true(fixture_holds(f, "[ -z \"$(ls -A work/work)\" ]"));
+	}
+	print_message("%u times parked\n", nr_parked);
+	assert_true(nr_parked > 0);
 }
 
 /* Each changes a name of its own of one file, looks at all, moves it. */
