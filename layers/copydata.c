@@ -16,7 +16,7 @@
 
 /* Copied at a time. */
 #define SLICE ((uint64_t)8 << 20)
-#define BUFFER ((size_t)1 << 20)
+#define BUFFER ((uint64_t)1 << 20)
 
 /* Errors that say "not here", after which reading and writing still work. */
 static bool
@@ -45,18 +45,29 @@ write_all(struct upper *u, int dst, char *buf, size_t len, uint64_t off)
 	return (ssize_t)done;
 }
 
-/* Copy up to @count bytes by reading and writing; 0 at the source's end. */
+/* Copy @count bytes by reading and writing; fewer at the source's end. */
 static ssize_t
 copy_by_hand(struct upper *u, int dst, int src, uint64_t off, uint64_t count)
 {
 	CLEANUP_FREE char *buf = malloc(BUFFER);
-	struct iovec iov = { buf, (size_t)MIN(count, (uint64_t)BUFFER) };
+	uint64_t done = 0;
 	ssize_t n;
 
 	if (!buf)
 		return -ENOMEM;
-	n = real_preadv(src, &iov, 1, off, false);
-	return n <= 0 ? n : write_all(u, dst, buf, (size_t)n, off);
+	while (done < count) {
+		struct iovec iov = { buf, (size_t)MIN(count - done, BUFFER) };
+
+		n = real_preadv(src, &iov, 1, off + done, false);
+		if (n > 0)
+			n = write_all(u, dst, buf, (size_t)n, off + done);
+		if (n < 0)
+			return n;
+		if (n == 0)
+			break;
+		done += (uint64_t)n;
+	}
+	return (ssize_t)done;
 }
 
 /* A slice is done, the last one ending at @off. */
