@@ -273,8 +273,8 @@ int tree_unlink(struct node *dir, const struct call *c, struct name name,
 /* Unlink or rmdir @n by the name it has now; -ENOENT if it has none. */
 int tree_remove(struct node *n, const struct call *c);
 /*
- * POSIX rename. -EXDEV for a directory that is not purely of the upper, as
- * overlayfs does by default, and between trees.
+ * POSIX rename. -EXDEV between trees. A directory that is not purely of the
+ * upper gets a redirect, or is copied up whole where none may be written.
  */
 int tree_rename(struct node *olddir, struct name oldname, struct node *newdir,
 		struct name newname, const struct call *c);
