@@ -163,7 +163,7 @@ find_in_memory(struct node *n, struct alias_set *set)
 	(void)pthread_mutex_lock(&t->names_lock);
 	LIST_FOREACH (other, &n->body->nodes, by_body)
 		if (r == 0 && other != n && !other->is_detached)
-			r = add(&all, node_ref(other));
+			r = add(&all, node_revive(t, other));
 	(void)pthread_mutex_unlock(&t->names_lock);
 	for (i = 0; i < all.nr && r == 0; i++)
 		r = add(set, node_ref(all.nodes[i]));

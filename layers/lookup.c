@@ -130,6 +130,7 @@ make_node(struct search *s, struct node *parent, struct name name,
 	*ret = node_add(parent, name, b);
 	if (!*ret)
 		return -ENOMEM;
+	atomic_store(&(*ret)->found_ms, node_now_ms());
 	if (s->top_layer == 0)
 		__atomic_store_n(&(*ret)->is_linked_up, true, __ATOMIC_RELEASE);
 	return 0;
@@ -196,27 +197,53 @@ lookup_passing(struct node *dir, struct name name, struct ident *ret)
 	return NULL;
 }
 
+/* Has nobody held the file @n, nor looked for it, for some time? */
+static bool
+is_stale(const struct node *n)
+{
+	return !n->body->dir && !n->body->index_name && !node_is_shared(n) &&
+	       node_now_ms() - atomic_load(&n->found_ms) >= NODE_FOUND_MS;
+}
+
+/* What the layers say anew; @ret->node may be what was known so far. */
+static int
+search_name(struct node *dir, struct name name, const char *buf,
+	    const struct call *c, struct found *ret)
+{
+	CLEANUP_SEARCH struct search s =
+		SEARCH_INIT(dir->body->tree, c, dir->body->dir, buf);
+	struct node *known = ret->node;
+	int r = search_run(&s);
+
+	if (r == 0 && known && s.is_found &&
+	    s.top_layer == atomic_load(&known->body->layer) &&
+	    s.top.stx_ino == known->body->real_ino) {
+		atomic_store(&known->found_ms, node_now_ms());
+		return 0;
+	}
+	ret->node = NULL;
+	if (known && r != -EAGAIN)
+		node_detach(known);
+	node_unref(known);
+	if (r == 0 && s.is_found)
+		r = make_node(&s, dir, name, &ret->stx, &ret->node);
+	ret->is_upper_whiteout = s.is_upper_whiteout;
+	return r;
+}
+
 int
 lookup_name(struct node *dir, struct name name, const struct call *c,
 	    struct found *ret)
 {
-	struct tree *t = dir->body->tree;
 	struct found f = { 0 };
 	char buf[256];
 	int r;
 
-	if (name.len > t->namelen)
+	if (name.len > dir->body->tree->namelen)
 		return -ENAMETOOLONG;
 	r = lookup_known(dir, name, name_copy(name, buf), c, &f);
-	if (r == -ENOENT) {
-		CLEANUP_SEARCH struct search s =
-			SEARCH_INIT(t, c, dir->body->dir, buf);
-
-		r = search_run(&s);
-		if (r == 0 && s.is_found)
-			r = make_node(&s, dir, name, &f.stx, &f.node);
-		f.is_upper_whiteout = s.is_upper_whiteout;
-	}
+	if (r == -ENOENT || (r == 0 && is_stale(f.node)))
+		r = search_name(dir, name, buf, c, &f);
 	if (r < 0)
 		return r;
 	*ret = f;

@@ -2,12 +2,12 @@
 /*
  * Nodes, bodies and directories in memory.
  *
- * A node lives while it is referenced: by a fid, a handle, a child. A
- * directory that nobody references stays for a while, with its descriptors,
- * in tree.idle_dirs: walks through it then cost one statx a name. Reference
- * counts drop without a lock until the last one, which goes under
- * names_lock, where lookups take theirs; so nobody finds a node that is
- * being freed.
+ * A node lives while it is referenced: by a fid, a handle, a child. One that
+ * nobody references stays for a while in tree.idle, a directory with its
+ * descriptors: walks to it then cost one statx a name, however many layers
+ * there are. Reference counts drop without a lock until the last one, which
+ * goes under names_lock, where lookups take theirs; so nobody finds a node
+ * that is being freed.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -128,13 +128,18 @@ dir_fd_of(const struct dir *d, unsigned layer)
 	return -1;
 }
 
-/* Under names_lock: take one more reference, out of idleness if need be. */
-static struct node *
+static struct idle *
+idle_of(struct tree *t, const struct node *n)
+{
+	return &t->idle[n->body->dir != NULL];
+}
+
+struct node *
 node_revive(struct tree *t, struct node *n)
 {
 	if (__atomic_fetch_add(&n->refs, 1, __ATOMIC_RELAXED) == 0) {
-		TAILQ_REMOVE(&t->idle_dirs, n, by_age);
-		t->nr_idle_dirs--;
+		TAILQ_REMOVE(&idle_of(t, n)->nodes, n, by_age);
+		idle_of(t, n)->nr--;
 	}
 	return n;
 }
@@ -227,21 +232,22 @@ bury(struct tree *t, struct node *n)
 
 /*
  * The last reference to @n may be gone: under names_lock, keep it idle or
- * return what is to be freed now (@n, or the oldest idle directory).
+ * return what is to be freed now (@n, or the one that is idle for longest).
  */
 static struct node *
 retire(struct tree *t, struct node *n)
 {
+	struct idle *idle = idle_of(t, n);
 	struct node *victim;
 
-	if (!n->body->dir || !n->is_hashed || t->max_idle_dirs == 0)
+	if (!n->is_hashed || idle->max == 0)
 		return bury(t, n);
-	TAILQ_INSERT_TAIL(&t->idle_dirs, n, by_age);
-	if (++t->nr_idle_dirs <= t->max_idle_dirs)
+	TAILQ_INSERT_TAIL(&idle->nodes, n, by_age);
+	if (++idle->nr <= idle->max)
 		return NULL;
-	victim = TAILQ_FIRST(&t->idle_dirs);
-	TAILQ_REMOVE(&t->idle_dirs, victim, by_age);
-	t->nr_idle_dirs--;
+	victim = TAILQ_FIRST(&idle->nodes);
+	TAILQ_REMOVE(&idle->nodes, victim, by_age);
+	idle->nr--;
 	return bury(t, victim);
 }
 
@@ -279,14 +285,17 @@ void
 node_flush_idle(struct tree *t)
 {
 	struct node *n;
+	int i;
 
 	(void)pthread_mutex_lock(&t->names_lock);
-	t->max_idle_dirs = 0;
-	while ((n = TAILQ_FIRST(&t->idle_dirs))) {
-		(void)node_revive(t, n);
-		(void)pthread_mutex_unlock(&t->names_lock);
-		node_unref(n);
-		(void)pthread_mutex_lock(&t->names_lock);
+	t->idle[0].max = t->idle[1].max = 0;
+	for (i = 0; i < 2; i++) {
+		while ((n = TAILQ_FIRST(&t->idle[i].nodes))) {
+			(void)node_revive(t, n);
+			(void)pthread_mutex_unlock(&t->names_lock);
+			node_unref(n);
+			(void)pthread_mutex_lock(&t->names_lock);
+		}
 	}
 	(void)pthread_mutex_unlock(&t->names_lock);
 }

@@ -136,7 +136,8 @@ struct node {
 				both dir.locks and names_lock */
 	struct body *body; /* counted; const */
 	LIST_ENTRY(node) by_body; /* under names_lock */
-	TAILQ_ENTRY(node) by_age; /* idle directories; under names_lock */
+	TAILQ_ENTRY(node) by_age; /* while idle; under names_lock */
+	atomic_uint found_ms; /* when the layers were last asked, if no dir */
 	char *name; /* owned unless inline_name; NUL-terminated; like parent */
 	char inline_name[];
 };
@@ -183,8 +184,12 @@ struct tree {
 	struct hash names; /* nodes by (parent, name) */
 	struct hash bodies; /* by (real_dev, real_ino) */
 	struct hash paths; /* all bodies, by path */
-	TAILQ_HEAD(, node) idle_dirs; /* refs == 0, kept; oldest first */
-	unsigned nr_idle_dirs, max_idle_dirs;
+	/* refs == 0, kept; oldest first. [0]: files, each may keep its
+	 * directory; [1]: directories */
+	struct idle {
+		TAILQ_HEAD(, node) nodes;
+		unsigned nr, max;
+	} idle[2];
 	/* Index -> device, for ident.path; grows under names_lock only. */
 	dev_t devices[TREE_MAX_DEVICES];
 	atomic_uint nr_devices;
@@ -236,6 +241,9 @@ cleanup_node_unref(struct node **n)
  * @dir is locked at least shared.
  */
 struct node *node_find(struct node *dir, struct name name);
+
+/* Take a reference to @n, idle or not, which is in a table; names_lock. */
+struct node *node_revive(struct tree *t, struct node *n);
 
 /*
  * Put a node for @name below @dir, whose object is @body, into the table.
@@ -361,7 +369,13 @@ int dir_fd_of(const struct dir *d, unsigned layer);
 /* CLOCK_MONOTONIC, coarse, in ms. */
 unsigned node_now_ms(void);
 
-/* Drop all idle directories and keep none from now on (tree_close). */
+/*
+ * A file that nobody held is looked for in all layers again after so long:
+ * until then one that a lower gained above it behind our back is not seen.
+ */
+#define NODE_FOUND_MS 1000
+
+/* Drop all idle nodes and keep none from now on (tree_close). */
 void node_flush_idle(struct tree *t);
 
 /* Is the layer slow now (design.md 3, rule 3)? Then nowait calls give up. */

@@ -162,7 +162,8 @@ tree_new(void)
 	(void)pthread_cond_init(&t->copyup_done, NULL);
 	(void)pthread_mutex_init(&t->names_lock, NULL);
 	LIST_INIT(&t->copyups);
-	TAILQ_INIT(&t->idle_dirs);
+	TAILQ_INIT(&t->idle[0].nodes);
+	TAILQ_INIT(&t->idle[1].nodes);
 	if (hash_init(&t->names) < 0 || hash_init(&t->bodies) < 0 ||
 	    hash_init(&t->paths) < 0) {
 		tree_close(t);
@@ -186,7 +187,7 @@ tree_open(const struct tree_config *config, tree_warn warn, void *warn_ctx,
 		t->private_prefix = xattr_prefix(t->layers.features.userxattr);
 		t->private_prefix_len = strlen(t->private_prefix);
 		t->namelen = largest_namelen(&t->layers);
-		t->max_idle_dirs = idle_budget(&t->layers);
+		t->idle[0].max = t->idle[1].max = idle_budget(&t->layers);
 		number_devices(t);
 		if (!config->is_at_rest)
 			uuid_open(t, (enum uuid)config->uuid);
