@@ -18,6 +18,7 @@ layers_unit_tests = \
 	%D%/test-layers-acl \
 	%D%/test-layers-check \
 	%D%/test-layers-claim \
+	%D%/test-layers-edited \
 	%D%/test-layers-failure \
 	%D%/test-layers-failure-options \
 	%D%/test-layers-follow \
@@ -51,6 +52,10 @@ TESTS += $(layers_unit_tests)
 %C%_test_layers_claim_SOURCES = %D%/test-layers-claim.c
 %C%_test_layers_claim_CPPFLAGS = $(LAYERS_TEST_CPPFLAGS)
 %C%_test_layers_claim_LDADD = $(LAYERS_TEST_LDADD)
+
+%C%_test_layers_edited_SOURCES = %D%/test-layers-edited.c
+%C%_test_layers_edited_CPPFLAGS = $(LAYERS_TEST_CPPFLAGS)
+%C%_test_layers_edited_LDADD = $(LAYERS_TEST_LDADD)
 
 %C%_test_layers_failure_SOURCES = %D%/test-layers-failure.c
 %C%_test_layers_failure_CPPFLAGS = $(LAYERS_TEST_CPPFLAGS)
