@@ -193,6 +193,53 @@ start(void **state)
 	}
 }
 
+#define EXPORTED                                 \
+	"mount -t overlay veneer-test -o "       \
+	"lowerdir=lower1:lower2,upperdir=upper," \
+	"workdir=work,index=on,nfs_export=on,redirect_dir=on merged"
+
+/* What a mount with nfs_export=on left is read, and such a mount reads on. */
+static void
+exported(void **state)
+{
+	struct fixture *f = *state;
+
+	SKIP_UNLESS_ROOT();
+	fixture_layers(f, "mkdir -p lower2/d/s lower2/e; echo f >lower2/d/f; "
+			  "echo g >lower2/d/g; ln lower2/d/g lower2/h; echo s "
+			  ">lower2/d/s/x; touch lower2/e/gone lower2/w; "
+			  "mkdir -p merged; " EXPORTED " || touch none");
+	if (fixture_holds(f, "test -e none")) {
+		print_message("no nfs_export here: skipped\n");
+		return;
+	}
+	fixture_sh(f,
+		   "cd merged && chmod 600 d/f && echo G >d/g && rm w && "
+		   "rm -r e && mv d n && touch n/s/new && mkdir m && cd .. && "
+		   "umount merged && [ $(ls work/index | wc -l) -gt 4 ]");
+	f->options = "index=on";
+	fixture_open(f, true);
+	assert_string_equal("h m n", fixture_list(f, ""));
+	assert_string_equal("f g s", fixture_list(f, "n"));
+	assert_string_equal("new x", fixture_list(f, "n/s"));
+	assert_string_equal("G\n", fixture_read(f, "h"));
+	assert_int_equal(0, fixture_write(f, "h", "H"));
+	assert_string_equal("H\n", fixture_read(f, "n/g"));
+	assert_int_equal(0, fixture_do(f, "unlink", "n/f", NULL));
+	fixture_close(f);
+	fixture_check(f);
+	f->options = "index=off";
+	fixture_open(f, true);
+	assert_string_equal("g s", fixture_list(f, "n"));
+	assert_string_equal("H\n", fixture_read(f, "n/g"));
+	fixture_close(f);
+	fixture_sh(f,
+		   EXPORTED " && cd merged && [ \"$(ls -A | paste -sd' ')\" = "
+			    "'h m n' ] && grep -q H h && grep -q H n/g && "
+			    "[ n/g -ef h ] && ! test -e n/f; r=$?; cd ..; "
+			    "umount merged; [ $r = 0 ]");
+}
+
 #define TEST(f) \
 	cmocka_unit_test_setup_teardown(f, fixture_setup, fixture_teardown)
 
@@ -200,7 +247,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = { TEST(golden), TEST(one_file),
-					    TEST(start) };
+					    TEST(start), TEST(exported) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
