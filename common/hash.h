@@ -4,7 +4,9 @@
  * that inserting allocates nothing and cannot fail. The bucket array doubles
  * when there are more entries than buckets; where no memory is left for
  * that, chains get longer instead. Not locked: the owner of the table says
- * what protects it.
+ * what protects it. No deletion while iterating but by the iterator
+ * (hash_first/hash_next tolerate the removal of the entry just returned
+ * only if the next one was taken before).
  */
 #ifndef VENEER_COMMON_HASH_H
 #define VENEER_COMMON_HASH_H

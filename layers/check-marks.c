@@ -1,271 +1,257 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Checking an upper: the private xattrs of an object, each as the kernel reads
- * it (overlay.md 2). What cannot be mended without losing or showing something
- * is left, with a word on what can be done.
+ * Checking the marks of one object, each for itself: is it well formed, and
+ * where it can mean something (overlay.md 2)? What the kernel ignores can be
+ * removed without anybody seeing another tree.
  */
 #include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "check.h"
-#include "cleanup.h"
-#include "lookup.h"
-#include "overlay.h"
-#include "redirect.h"
+#include "index.h"
+#include "search.h"
 
-/* Longer ones are malformed, whatever they are. */
-#define VALUE_MAX 4096
+/* The kernel's PATH_MAX. */
+#define REDIRECT_MAX 4096
 
 static bool
-has(unsigned mask, enum private_xattr x)
+is_dir(const struct check_object *o)
 {
-	return mask & 1u << x;
+	return S_ISDIR(o->stx.stx_mode);
 }
 
-/* The mark @x of @o is @what: it has to go. */
-static void
-drop(struct check *c, const struct check_object *o, enum private_xattr x,
-     const char *what)
+static bool
+is_root(const struct check_object *o, const struct check *k)
 {
-	int r = 0;
-
-	if (check_mends(c))
-		r = private_remove(c->t, o->at, x);
-	check_mended(c, what, "remove the mark", r);
+	return is_dir(o) && o->stx.stx_ino == k->t->layers.upper->layer.ino;
 }
 
-/* Marks that say something about directories, or files, only. */
 static void
-check_type(struct check *c, const struct check_object *o, unsigned mask)
+check_opaque(struct check *k, struct check_object *o)
 {
-	mode_t type = o->stx.stx_mode & S_IFMT;
+	char v[2];
+	ssize_t n = private_get(k->t, o->at, PRIVATE_OPAQUE, v, sizeof(v));
 
-	if (has(mask, PRIVATE_OPAQUE) && type != S_IFDIR)
-		drop(c, o, PRIVATE_OPAQUE, "opaque, but no directory");
-	if (has(mask, PRIVATE_IMPURE) && type != S_IFDIR)
-		drop(c, o, PRIVATE_IMPURE, "impure, but no directory");
-	if (has(mask, PRIVATE_METACOPY) && type != S_IFREG)
-		drop(c, o, PRIVATE_METACOPY, "metacopy, but no regular file");
-	if (has(mask, PRIVATE_REDIRECT) && type != S_IFDIR && type != S_IFREG)
-		drop(c, o, PRIVATE_REDIRECT,
-		     "a redirect, but neither a directory nor a file");
-	if (has(mask, PRIVATE_UUID) && !o->is_root)
-		drop(c, o, PRIVATE_UUID, "uuid, but not the upper's root");
+	if (!is_dir(o))
+		check_remove_mark(k, CHECK_OPAQUE_FILE, o->at, PRIVATE_OPAQUE);
+	else if (n != 1 || (v[0] != 'y' && v[0] != 'x'))
+		check_remove_mark(k, CHECK_OPAQUE_VALUE, o->at, PRIVATE_OPAQUE);
+	else if (v[0] == 'x')
+		check_report(k, CHECK_OPAQUE_X, CHECK_UNTRIED);
 }
 
-/* Marks that have one of a few values. */
+/* Directories and files without data have theirs followed later. */
 static void
-check_values(struct check *c, const struct check_object *o, unsigned mask)
+check_redirect(struct check *k, struct check_object *o)
 {
-	char v[32];
+	char v[REDIRECT_MAX + 1];
 	ssize_t n;
 
-	if (has(mask, PRIVATE_OPAQUE) && S_ISDIR(o->stx.stx_mode)) {
-		n = private_get(c->t, o->at, PRIVATE_OPAQUE, v, sizeof(v));
-		if (n != 1 || (v[0] != 'y' && v[0] != 'x'))
-			drop(c, o, PRIVATE_OPAQUE,
-			     "opaque is neither y nor x, and means nothing");
+	if (is_dir(o) ||
+	    (S_ISREG(o->stx.stx_mode) && o->marks & 1u << PRIVATE_METACOPY)) {
+		k->marks |= 1u << PRIVATE_REDIRECT;
+		return;
 	}
-	if (has(mask, PRIVATE_UUID) && o->is_root &&
-	    private_get(c->t, o->at, PRIVATE_UUID, v, sizeof(v)) != 16)
-		drop(c, o, PRIVATE_UUID, "uuid is malformed");
-	if (has(mask, PRIVATE_IDENT) &&
-	    private_get(c->t, o->at, PRIVATE_IDENT, v, sizeof(v)) != 8)
-		drop(c, o, PRIVATE_IDENT, "veneer.ident is malformed");
-	if (has(mask, PRIVATE_PROTATTR)) {
-		n = private_get(c->t, o->at, PRIVATE_PROTATTR, v,
-				sizeof(v) - 1);
-		v[n > 0 ? n : 0] = '\0';
-		if (n <= 0 || v[strspn(v, "ai")] != '\0')
-			drop(c, o, PRIVATE_PROTATTR, "protattr is malformed");
+	/* A file that got its data since keeps it. */
+	n = private_get(k->t, o->at, PRIVATE_REDIRECT, v, REDIRECT_MAX);
+	v[n > 0 ? n : 0] = '\0';
+	if (S_ISREG(o->stx.stx_mode) && n > 0 &&
+	    redirect_is_valid(v, (size_t)n))
+		return;
+	check_remove_mark(k, CHECK_REDIRECT_FILE, o->at, PRIVATE_REDIRECT);
+}
+
+/* ovl_check_metacopy_xattr(), as with verity=on; overlay.md 2.3 */
+static bool
+metacopy_is_valid(const uint8_t *v, ssize_t n)
+{
+	static const uint8_t digest_sizes[] = { 0, 32, 64 };
+
+	if (n == 0)
+		return true;
+	return n >= 4 && v[0] == 0 && v[1] == n && v[2] == 0 &&
+	       v[3] < sizeof(digest_sizes) && n == 4 + digest_sizes[v[3]];
+}
+
+static void
+check_metacopy(struct check *k, struct check_object *o)
+{
+	uint8_t v[68];
+	ssize_t n;
+
+	if (!S_ISREG(o->stx.stx_mode)) {
+		check_remove_mark(k, CHECK_METACOPY_FILE, o->at,
+				  PRIVATE_METACOPY);
+		return;
 	}
-	if (has(mask, PRIVATE_NLINK))
-		check_nlink(c, o->at);
+	k->marks |= 1u << PRIVATE_METACOPY;
+	n = private_get(k->t, o->at, PRIVATE_METACOPY, v, sizeof(v));
+	if (metacopy_is_valid(v, n))
+		return;
+	o->is_bad_metacopy = true;
+	check_report(k, CHECK_METACOPY_MALFORMED, CHECK_UNTRIED);
+}
+
+/* Has the upper object the entry that its origin @fb names? */
+static bool
+is_indexed(struct check *k, const struct check_object *o, const uint8_t *fb,
+	   size_t len)
+{
+	int dir = k->t->layers.upper->index_fd;
+	char name[INDEX_NAME_MAX + 1];
+	struct statx stx;
+
+	if (dir < 0 || o->stx.stx_nlink < 2 || is_dir(o))
+		return false;
+	index_name(fb, len, name);
+	return real_statx(AT(dir, name), &stx) == 0 &&
+	       stx.stx_ino == o->stx.stx_ino;
+}
+
+/* What to do about a malformed one depends on the directory's stack. */
+static void
+check_origin(struct check *k, struct check_object *o)
+{
+	uint8_t fb[ORIGIN_MAX];
+	ssize_t n = private_get(k->t, o->at, PRIVATE_ORIGIN, fb, sizeof(fb));
+	mode_t type = o->stx.stx_mode & S_IFMT;
+	int r = 0;
+
+	if (n > 0)
+		r = origin_check(fb, (size_t)n);
+	if (n == -ERANGE || r == -EINVAL ||
+	    (n > 0 && r == 0 && origin_is_forged(fb, (size_t)n)))
+		o->is_bad_origin = true;
+	else if (r == -ENODATA)
+		check_report(k, CHECK_ORIGIN_FOREIGN, CHECK_UNTRIED);
+	if (n <= 0 || r < 0 || o->is_bad_origin)
+		return;
+	o->is_indexed = is_indexed(k, o, fb, (size_t)n);
+	o->is_origin_found =
+		origin_find(k->t, fb, (size_t)n, type, &o->lower) == 0;
+	if (o->is_origin_found)
+		return;
+	o->is_origin_gone = origin_has_layer(k->t, fb);
+	if (k->t->layers.lowers[0].decodes_handles)
+		check_report(k, CHECK_ORIGIN_LOST, CHECK_UNTRIED);
+}
+
+static void
+check_impure(struct check *k, struct check_object *o)
+{
+	if (!is_dir(o))
+		check_remove_mark(k, CHECK_IMPURE_FILE, o->at, PRIVATE_IMPURE);
+	else if (!private_is_yes(k->t, o->at, PRIVATE_IMPURE))
+		check_remove_mark(k, CHECK_IMPURE_VALUE, o->at, PRIVATE_IMPURE);
+}
+
+/* Of what is in the index, check-index.c speaks. */
+static void
+check_nlink(struct check *k, struct check_object *o)
+{
+	long delta;
+	char form;
+
+	if (!o->is_indexed &&
+	    index_get_nlink(k->t, o->at, &form, &delta) == -EINVAL)
+		check_remove_mark(k, CHECK_NLINK_MALFORMED, o->at,
+				  PRIVATE_NLINK);
+}
+
+/* ovl_check_protattr() */
+static void
+check_protattr(struct check *k, struct check_object *o)
+{
+	char v[32];
+	ssize_t n = private_get(k->t, o->at, PRIVATE_PROTATTR, v, sizeof(v));
+	ssize_t i = 0;
+
+	while (i < n && (v[i] == 'a' || v[i] == 'i'))
+		i++;
+	if (n <= 0 || i < n)
+		check_remove_mark(k, CHECK_PROTATTR_MALFORMED, o->at,
+				  PRIVATE_PROTATTR);
+}
+
+static void
+check_size(struct check *k, struct check_object *o, enum private_xattr x,
+	   ssize_t size, enum check_kind kind)
+{
+	if (private_get(k->t, o->at, x, NULL, 0) != size)
+		check_remove_mark(k, kind, o->at, x);
+}
+
+static void
+check_mark(struct check *k, struct check_object *o, enum private_xattr x)
+{
+	switch (x) {
+	case PRIVATE_OPAQUE:
+		check_opaque(k, o);
+		break;
+	case PRIVATE_REDIRECT:
+		check_redirect(k, o);
+		break;
+	case PRIVATE_METACOPY:
+		check_metacopy(k, o);
+		break;
+	case PRIVATE_ORIGIN:
+		check_origin(k, o);
+		break;
+	case PRIVATE_IMPURE:
+		check_impure(k, o);
+		break;
+	case PRIVATE_NLINK:
+		check_nlink(k, o);
+		break;
+	case PRIVATE_PROTATTR:
+		check_protattr(k, o);
+		break;
+	case PRIVATE_UUID:
+		if (is_root(o, k))
+			check_size(k, o, x, 16, CHECK_UUID_MALFORMED);
+		break;
+	case PRIVATE_IDENT:
+		check_size(k, o, x, 8, CHECK_IDENT_MALFORMED);
+		break;
+	case PRIVATE_WHITEOUT: /* check-dir.c */
+	case PRIVATE_UPPER: /* nobody reads it here */
+	case NR_PRIVATE:
+		break;
+	}
+}
+
+/* Which marks there are, and a word about those that nobody knows. */
+static void
+list_marks(struct check *k, struct check_object *o)
+{
+	ssize_t n = real_listxattr(o->at, k->names, TREE_XATTR_MAX);
+	const char *name;
+	int x;
+
+	if (n < 0 && n != -EOPNOTSUPP)
+		check_unreadable(k, (int)n);
+	for (name = k->names; n > 0 && name < k->names + n;
+	     name += strlen(name) + 1) {
+		x = private_by_name(k->t, name);
+		if (x >= 0 && x < NR_PRIVATE)
+			o->marks |= 1u << x;
+		/* veneer.settle and veneer.moves: settle_scan() saw them. */
+		else if (x == NR_PRIVATE && !strstr(name, ".veneer."))
+			check_report(k, CHECK_MARKS_UNKNOWN, CHECK_UNTRIED);
+	}
 }
 
 void
-check_nlink(struct check *c, struct at at)
+check_marks(struct check *k, struct check_object *o)
 {
-	char v[16], *end;
-	ssize_t n = private_get(c->t, at, PRIVATE_NLINK, v, sizeof(v) - 1);
-	int r = 0;
+	int x;
 
-	if (n == -ENODATA)
-		return;
-	if (n > 2 && (v[0] == 'U' || v[0] == 'L') &&
-	    (v[1] == '+' || v[1] == '-')) {
-		v[n] = '\0';
-		(void)strtol(v + 1, &end, 10);
-		if (*end == '\0')
-			return;
-	}
-	if (check_mends(c))
-		r = private_remove(c->t, at, PRIVATE_NLINK);
-	check_mended(c, "nlink is malformed", "remove the mark", r);
-}
-
-/* No two inodes may have been copied up from one; the index says which was. */
-static int
-check_duplicate(struct check *c, const struct check_object *o,
-		const uint8_t *fb, size_t len)
-{
-	CLEANUP_FREE char *what = NULL;
-	ino_t ino = o->stx.stx_ino, indexed = check_indexed(c, fb, len);
-	const char *other;
-	int r;
-
-	if (S_ISDIR(o->stx.stx_mode))
-		return 0;
-	if (indexed != 0 && indexed != ino) {
-		drop(c, o, PRIVATE_ORIGIN,
-		     "it has the origin of another file, says the index");
-		return 0;
-	}
-	r = check_seen(c, fb, len, ino, &other);
-	if (r < 0 || !other)
-		return r;
-	if (asprintf(&what,
-		     "it has the origin of \"%s\", which is another file",
-		     other) < 0)
-		return -ENOMEM;
-	drop(c, o, PRIVATE_ORIGIN, what);
-	return 0;
-}
-
-static int
-check_origin(struct check *c, const struct check_object *o,
-	     bool *ret_has_origin)
-{
-	uint8_t fb[ORIGIN_MAX];
-	struct statx stx;
-	ssize_t n;
-	int r;
-
-	n = private_get(c->t, o->at, PRIVATE_ORIGIN, fb, sizeof(fb));
-	/* Empty: somebody who could not decode it anyway wrote it. */
-	*ret_has_origin = true;
-	if (n == 0)
-		return 0;
-	r = n < 0 ? -EINVAL : origin_check(fb, (size_t)n);
-	if (r == -EINVAL) {
-		*ret_has_origin = false;
-		drop(c, o, PRIVATE_ORIGIN, "origin is malformed");
-		return 0;
-	}
-	if (r < 0)
-		check_note(c, "its origin is of another kind of machine");
-	else if (origin_find(c->t, fb, (size_t)n, 0, &stx) < 0)
-		check_note(c, "its origin is in none of these lowers");
-	return o->is_root ? 0 : check_duplicate(c, o, fb, (size_t)n);
-}
-
-static int
-check_redirect(struct check *c, const struct check_object *o)
-{
-	static const char lost[] =
-		"set it to the path that the directory had below, or, giving "
-		"up what is there, make the directory opaque and remove it";
-	CLEANUP_FREE char *v = malloc(VALUE_MAX + 1);
-	ssize_t n;
-
-	if (!v)
-		return -ENOMEM;
-	n = private_get(c->t, o->at, PRIVATE_REDIRECT, v, VALUE_MAX);
-	v[n > 0 ? n : 0] = '\0';
-	if (n <= 0 || memchr(v, '\0', (size_t)n) ||
-	    !redirect_is_valid(v, (size_t)n) || o->error == -EACCES)
-		check_bad(c, "its redirect is malformed", lost);
-	else if (!S_ISDIR(o->stx.stx_mode))
-		; /* of a file: check_metacopy(); else it is a remainder */
-	else if (o->n && o->n->body->dir && o->n->body->dir->nr_lowers == 0 &&
-		 !private_is_yes(c->t, o->at, PRIVATE_OPAQUE))
-		check_bad(c, "its redirect leads nowhere in these lowers",
-			  lost);
-	else
-		c->uses_redirect = true;
-	return 0;
-}
-
-static void
-check_metacopy(struct check *c, const struct check_object *o)
-{
-	unsigned layer;
-	int fd, r = metacopy_get(c->t, o->at);
-
-	if (r < 0) {
-		check_bad(c, "metacopy is malformed",
-			  "if its data is whole, remove the mark");
-		return;
-	}
-	c->uses_metacopy = true;
-	r = o->n ? lookup_data(o->n, &check_call, &fd, &layer) : o->error;
-	if (r == 0)
-		(void)real_close(fd);
-	else
-		check_bad(c, "its data is in none of these lowers",
-			  "name the lower that has it; without, only the size "
-			  "is known");
-	if (private_get(c->t, o->at, PRIVATE_REDIRECT, NULL, 0) >= 0)
-		c->uses_redirect = true;
-}
-
-/* Two directories over one lower directory: the kernel shows one of them. */
-static int
-check_stack(struct check *c, const struct check_object *o)
-{
-	CLEANUP_FREE char *what = NULL;
-	const struct dir *d = o->n ? o->n->body->dir : NULL;
-	const char *other;
-	struct statx stx;
-	struct {
-		uint64_t dev, ino;
-	} key;
-	int r;
-
-	if (!d || d->nr_lowers == 0 || o->is_root)
-		return 0;
-	if (real_statx(AT(d->lowers[0].fd, ""), &stx) < 0)
-		return 0;
-	key.dev = statx_dev(&stx);
-	key.ino = stx.stx_ino;
-	r = check_seen(c, &key, sizeof(key), o->stx.stx_ino, &other);
-	if (r < 0 || !other)
-		return r;
-	if (asprintf(&what,
-		     "it is merged with the directory that \"%s\" is "
-		     "merged with",
-		     other) < 0)
-		return -ENOMEM;
-	check_bad(c, what,
-		  "remove the redirect of one, and make it opaque; or settle");
-	return 0;
-}
-
-int
-check_marks(struct check *c, const struct check_object *o, bool *ret_has_origin)
-{
-	unsigned mask = private_mask(c->t, o->at);
-	bool is_file = S_ISREG(o->stx.stx_mode);
-	int r = 0;
-
-	*ret_has_origin = false;
-	if (mask == ~0u) {
-		check_bad(c, "its xattrs cannot be read", "is the disk well?");
-		return 0;
-	}
-	check_type(c, o, mask);
-	check_values(c, o, mask);
-	if (has(mask, PRIVATE_ORIGIN))
-		r = check_origin(c, o, ret_has_origin);
-	if (r == 0 && has(mask, PRIVATE_REDIRECT) &&
-	    (is_file || S_ISDIR(o->stx.stx_mode)))
-		r = check_redirect(c, o);
-	if (r == 0 && has(mask, PRIVATE_METACOPY) && is_file)
-		check_metacopy(c, o);
-	else if (o->error < 0 && o->error != -ESTALE &&
-		 !has(mask, PRIVATE_REDIRECT))
-		check_bad(c, "cannot be looked up", strerror(-o->error));
-	return r == 0 ? check_stack(c, o) : r;
+	list_marks(k, o);
+	/* The first: what others are judged by. */
+	if (o->marks & 1u << PRIVATE_ORIGIN)
+		check_mark(k, o, PRIVATE_ORIGIN);
+	for (x = 0; x < NR_PRIVATE; x++)
+		if (o->marks & 1u << x && x != PRIVATE_ORIGIN)
+			check_mark(k, o, (enum private_xattr)x);
 }

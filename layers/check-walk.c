@@ -1,196 +1,253 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Checking an upper: going through it, as it lies on the disk. Each object is
- * looked up in the merged tree, too, to know what is below it.
+ * Checking the upper, from its root down. A directory is listed first, then
+ * its names are looked at one by one, relative to its descriptor; what is no
+ * directory is never opened.
  */
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <stdlib.h>
+#include <linux/stat.h>
 #include <string.h>
 
 #include "check.h"
 #include "cleanup.h"
-#include "copyup.h"
-#include "overlay.h"
+#include "search.h"
 
-/* Deeper ones are not gone into: each level costs stack and descriptors. */
+/* Each level costs stack and descriptors. */
 #define MAX_DEPTH 1000
 
-/* A directory of the upper. */
-struct level {
-	struct node *n; /* borrowed; NULL: it cannot be looked up */
-	int fd;
-	unsigned depth;
-	/* Whiteouts in it mean nothing; but an origin hides them. */
-	bool is_pure, has_origin;
-	bool is_impure; /* it says that it may hold what has an origin */
-	bool is_changed;
-};
+static void
+note(struct check *k)
+{
+	k->res->nr_objects++;
+	if (k->o->progress)
+		k->o->progress(k->o->ctx, k->res);
+}
 
-static int walk_dir(struct check *c, struct level *l);
+/* --- Whiteouts ------------------------------------------------------------- */
 
 static int
-lookup(struct level *l, const char *name, struct node **ret)
+remove_whiteout(struct check_level *lv, struct check_object *o)
 {
-	struct name nm = { name, strlen(name) };
-	struct ident ident;
-	unsigned nr;
-
-	if (!l->n)
-		return -ESTALE;
-	return tree_walk(l->n, &check_call, &nm, 1, &ident, &nr, ret);
+	if (!lv->k->repairs)
+		return CHECK_UNTRIED;
+	lv->is_changed = true;
+	return real_unlink(lv->k->t->layers.upper, o->at, 0);
 }
 
+/* Overlay.md 3.6: hidden where the kernel expects them only. */
 static void
-check_whiteout(struct check *c, struct level *l, struct at at)
+visit_whiteout(struct check_level *lv, struct check_object *o)
 {
-	int r = 0;
+	struct check *k = lv->k;
+	struct statx stx;
 
-	if (!l->is_pure)
+	if (!lv->is_known)
 		return;
-	if (l->has_origin) {
-		check_note(c, "a whiteout in an opaque directory");
-		return;
-	}
-	if (check_mends(c))
-		r = real_unlink(c->t->layers.upper, at, 0);
-	l->is_changed = true;
-	check_mended(c, "a whiteout where nothing is below it", "remove it", r);
+	/* Flattening that was cut short leaves some, which no kernel lists. */
+	if (lv->is_opaque && lv->has_origin)
+		check_report(k, CHECK_WHITEOUT_IDLE, CHECK_UNTRIED);
+	else if (lv->is_opaque)
+		check_report(k, CHECK_WHITEOUT_OPAQUE, remove_whiteout(lv, o));
+	else if (lv->dir->nr_lowers == 0 && !lv->has_origin)
+		check_report(k, CHECK_WHITEOUT_STRAY, remove_whiteout(lv, o));
+	else if (check_below(lv, o->at.name, &stx) != PEEK_THERE)
+		check_report(k, CHECK_WHITEOUT_IDLE, CHECK_UNTRIED);
 }
 
-/* An object with an origin tells its directory to say so. */
-static void
-check_impure(struct check *c, struct level *l, size_t parent_len)
-{
-	size_t len = c->path_len;
-	char cut = c->path[parent_len];
-	int r = 0;
-
-	if (l->is_impure)
-		return;
-	l->is_impure = true;
-	if (check_mends(c))
-		r = private_set(c->t, AT(l->fd, ""), PRIVATE_IMPURE, "y", 1);
-	check_pop(c, parent_len);
-	check_mended(c, "no impure mark, though it holds what was copied up",
-		     "set it", r);
-	c->path[parent_len] = cut;
-	c->path_len = len;
-}
-
+/* A work directory that was never used, or emptied, has no staging area. */
 static int
-go_below(struct check *c, struct level *l, const struct check_object *o)
+have_staging(struct upper *u)
 {
-	struct level below = { .n = o->n, .depth = l->depth + 1 };
 	int r;
 
-	if (below.depth > MAX_DEPTH) {
-		check_bad(c, "too deep to be looked at", "check it from there");
-		return 0;
-	}
-	below.fd = real_open_dir(o->at);
-	if (below.fd < 0) {
-		check_bad(c, "cannot be opened", strerror(-below.fd));
-		return 0;
-	}
-	r = walk_dir(c, &below);
-	(void)real_close(below.fd);
+	if (u->work_fd != -ENOENT)
+		return u->work_fd < 0 ? u->work_fd : 0;
+	r = real_mkdir(u, AT(u->base_fd, WORKDIR_STAGING), 0700);
+	if (r == 0)
+		r = u->work_fd = real_open_dir(AT(u->base_fd, WORKDIR_STAGING));
+	return r < 0 ? r : 0;
+}
+
+static int
+replace_by_whiteout(struct check_level *lv, struct check_object *o)
+{
+	struct upper *u = lv->k->t->layers.upper;
+	char name[16];
+	int r;
+
+	r = have_staging(u);
+	if (r == 0)
+		r = whiteout_make(u, name);
+	if (r < 0)
+		return r;
+	lv->is_changed = true;
+	r = real_rename(u, AT(u->work_fd, name), o->at, 0);
+	if (r < 0)
+		workdir_discard(u, name);
 	return r;
 }
 
-/* The entry @name of @l; its path is pushed. */
-static int
-check_entry(struct check *c, struct level *l, const char *name,
-	    size_t parent_len)
+static void
+visit_xattr_whiteout(struct check_level *lv, struct check_object *o)
 {
-	CLEANUP_UNREF_NODE struct node *n = NULL;
-	struct check_object o = { .at = AT(l->fd, name) };
-	bool has_origin = false;
-	int r = real_statx(o.at, &o.stx);
+	struct statx stx;
+	int r;
+
+	if (!lv->is_known)
+		return;
+	if (check_below(lv, o->at.name, &stx) == PEEK_THERE)
+		r = lv->k->repairs ? replace_by_whiteout(lv, o) : CHECK_UNTRIED;
+	else
+		r = remove_whiteout(lv, o);
+	check_report(lv->k, CHECK_WHITEOUT_XATTR, r);
+}
+
+/* --- Files ----------------------------------------------------------------- */
+
+/* Can it be opened? */
+static void
+check_data(struct check_level *lv, struct check_object *o)
+{
+	struct check *k = lv->k;
+	CLEANUP_SEARCH struct search s =
+		SEARCH_INIT(k->t, &check_call, lv->dir, o->at.name);
+	int r;
+
+	s.wants_data = true;
+	r = search_run(&s);
+	if (r == 0)
+		return;
+	if (k->t->layers.features.userxattr)
+		check_report(k, CHECK_METACOPY_USER, CHECK_UNTRIED);
+	else if (r == -EINVAL || r == -EACCES)
+		check_report(k, CHECK_REDIRECT_MALFORMED, CHECK_UNTRIED);
+	else
+		check_report(k, CHECK_METACOPY_NO_DATA, CHECK_UNTRIED);
+}
+
+static bool
+is_same(const struct statx *a, const struct statx *b)
+{
+	return a->stx_ino == b->stx_ino && statx_dev(a) == statx_dev(b);
+}
+
+static void
+visit_file(struct check_level *lv, struct check_object *o)
+{
+	struct statx below;
+	bool is_covering;
+
+	if (o->is_bad_origin)
+		check_remove_mark(lv->k, CHECK_ORIGIN_MALFORMED, o->at,
+				  PRIVATE_ORIGIN);
+	if (S_ISREG(o->stx.stx_mode) && o->marks & 1u << PRIVATE_METACOPY &&
+	    !o->is_bad_metacopy && lv->is_known)
+		check_data(lv, o);
+	/* ovl_hash_bylower(): else it has an inode number of its own. */
+	if (!o->is_origin_found || (o->lower.stx_nlink > 1 && !o->is_indexed))
+		return;
+	lv->needs_impure = true;
+	is_covering = lv->is_known &&
+		      check_below(lv, o->at.name, &below) == PEEK_THERE &&
+		      is_same(&below, &o->lower);
+	check_claim_add(lv->k, o, &o->lower, is_covering);
+}
+
+/* --- Directories ------------------------------------------------------------- */
+
+static void walk_dir(struct check_level *lv);
+
+static void
+visit_dir(struct check_level *up, struct check_object *o)
+{
+	struct check_level lv;
+	int r;
+
+	if (up->depth == MAX_DEPTH) {
+		up->k->res->nr_unread++;
+		check_report(up->k, CHECK_TOO_DEEP, CHECK_UNTRIED);
+		return;
+	}
+	r = check_dir_open(up, o, &lv);
+	if (r < 0)
+		check_unreadable(up->k, r);
+	else
+		walk_dir(&lv);
+	check_dir_close(&lv);
+}
+
+static void
+visit(struct check_level *lv, struct at at)
+{
+	struct check_object o = { .at = at };
+	struct check *k = lv->k;
+	int r = real_statx(at, &o.stx);
 
 	if (r < 0) {
-		check_bad(c, "cannot be looked at", strerror(-r));
-		return 0;
+		lv->is_unsure = true;
+		check_unreadable(k, r);
+	} else if (o.stx.stx_attributes & STATX_ATTR_MOUNT_ROOT) {
+		check_report(k, CHECK_MOUNT_POINT, CHECK_UNTRIED);
+	} else if (whiteout_is(k->t, 0, at, &o.stx) == 1) {
+		visit_whiteout(lv, &o);
+	} else {
+		check_marks(k, &o);
+		if (S_ISDIR(o.stx.stx_mode))
+			visit_dir(lv, &o);
+		else if (S_ISREG(o.stx.stx_mode) && o.stx.stx_size == 0 &&
+			 o.marks & 1u << PRIVATE_WHITEOUT)
+			visit_xattr_whiteout(lv, &o);
+		else
+			visit_file(lv, &o);
 	}
-	c->res->nr_objects++;
-	if (c->o->progress)
-		c->o->progress(c->o->ctx, c->res);
-	if (whiteout_is(c->t, 0, o.at, &o.stx) == 1) {
-		check_whiteout(c, l, o.at);
-		return 0;
-	}
-	o.error = lookup(l, name, &n);
-	o.n = n;
-	r = check_marks(c, &o, &has_origin);
-	if (has_origin)
-		check_impure(c, l, parent_len);
-	if (r == 0 && S_ISDIR(o.stx.stx_mode))
-		r = go_below(c, l, &o);
-	return r;
+	note(k);
 }
 
-/* What of a directory matters for what is in it. */
 static void
-look_at_dir(struct check *c, struct level *l)
+walk_dir(struct check_level *lv)
 {
-	struct at at = AT(l->fd, "");
+	CLEANUP_FREE char *names = NULL;
+	struct check *k = lv->k;
+	size_t size = 0, len;
+	const char *name;
+	int r = check_list(lv->dir->upper_fd, &names, &size);
 
-	l->is_impure = private_is_yes(c->t, at, PRIVATE_IMPURE);
-	l->has_origin = private_get(c->t, at, PRIVATE_ORIGIN, NULL, 0) >= 0;
-	l->is_pure =
-		l->n && l->n->body->dir && l->n->body->dir->nr_lowers == 0 &&
-		(private_is_yes(c->t, at, PRIVATE_OPAQUE) || !l->has_origin);
+	if (r < 0) {
+		lv->is_unsure = true;
+		check_unreadable(k, r);
+	}
+	for (name = names; name < names + size && !k->error;
+	     name += strlen(name) + 1) {
+		len = check_enter(k, name);
+		visit(lv, AT(lv->dir->upper_fd, name));
+		check_leave(k, len);
+	}
+	check_dir_end(lv);
 }
 
-static int
-walk_dir(struct check *c, struct level *l)
+void
+check_walk(struct check *k)
 {
-	CLEANUP_CLOSEDIR DIR *d = NULL;
-	const struct dirent *e;
-	struct statx before, stx;
-	size_t len;
-	int fd, r;
-
-	look_at_dir(c, l);
-	r = real_statx(AT(l->fd, ""), &before);
-	fd = real_open(AT(l->fd, "."), O_RDONLY | O_DIRECTORY | O_NOATIME,
-		       &stx);
-	if (r < 0 || fd < 0) {
-		check_bad(c, "cannot be read", strerror(r < 0 ? -r : -fd));
-		return 0;
-	}
-	d = fdopendir(fd);
-	if (!d) {
-		(void)real_close(fd);
-		return -ENOMEM;
-	}
-	while (r == 0 && (e = readdir(d))) {
-		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
-			continue;
-		r = check_push(c, e->d_name, &len);
-		if (r < 0)
-			return r;
-		r = check_entry(c, l, e->d_name, len);
-		check_pop(c, len);
-	}
-	if (l->is_changed && check_mends(c))
-		(void)copyup_times(c->t->layers.upper, AT(l->fd, ""), &before);
-	return r;
-}
-
-int
-check_walk(struct check *c)
-{
-	struct level root = { .n = c->t->root,
-			      .fd = c->t->layers.upper->layer.fd };
-	struct check_object o = { .at = AT(root.fd, ""),
-				  .n = root.n,
-				  .is_root = true };
-	bool unused;
+	struct dir *d = k->t->root->body->dir;
+	struct check_object o = { .at = AT(d->upper_fd, "") };
+	struct check_level top = {
+		.k = k,
+		.dir = d,
+		.is_known = true,
+		.has_origin = true, /* merged whatever its marks are */
+	};
 	int r = real_statx(o.at, &o.stx);
 
-	if (r == 0)
-		r = check_marks(c, &o, &unused);
-	return r < 0 ? r : walk_dir(c, &root);
+	check_leave(k, 0);
+	if (r < 0) {
+		check_unreadable(k, r);
+		return;
+	}
+	top.stx = o.stx;
+	check_marks(k, &o);
+	if (o.is_bad_origin)
+		check_remove_mark(k, CHECK_ORIGIN_MALFORMED, o.at,
+				  PRIVATE_ORIGIN);
+	note(k);
+	walk_dir(&top);
 }

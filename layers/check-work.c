@@ -1,167 +1,101 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Checking an upper: its work directory, with the staging area and the index. */
-#include <dirent.h>
+/*
+ * Checking the staging area W/work: at rest it holds the shared whiteout of
+ * the last mount at most. A mount removes what else is there, so far as it
+ * lies not too deep; but for incompat, which keeps mounts out.
+ */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <sys/stat.h>
 
 #include "check.h"
 #include "cleanup.h"
-#include "index.h"
-#include "overlay.h"
 
-typedef int (*each_fn)(struct check *c, struct at at);
-
-/*
- * Call @each for what is in the directory @at, called @name in messages; NULL:
- * as it is called now.
- */
-static int
-for_each(struct check *c, struct at at, const char *name, each_fn each)
-{
-	CLEANUP_CLOSEDIR DIR *d = NULL;
-	const struct dirent *e;
-	struct statx stx;
-	size_t outer = c->path_len, len;
-	int fd, r = name ? check_push(c, name, &outer) : 0;
-
-	if (r < 0)
-		return r;
-	fd = real_open(at, O_RDONLY | O_DIRECTORY, &stx);
-	if (fd < 0 && fd != -ENOENT)
-		check_bad(c, "cannot be read", strerror(-fd));
-	d = fd < 0 ? NULL : fdopendir(fd);
-	if (fd >= 0 && !d) {
-		(void)real_close(fd);
-		r = -ENOMEM;
-	}
-	while (r == 0 && d && (e = readdir(d))) {
-		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
-			continue;
-		r = check_push(c, e->d_name, &len);
-		if (r == 0)
-			r = each(c, AT(fd, e->d_name));
-		if (r == 0)
-			check_pop(c, len);
-	}
-	check_pop(c, outer);
-	return r;
-}
-
-static int
-check_incompat(struct check *c, struct at at)
-{
-	if (strcmp(at.name, "veneer-live") == 0)
-		check_note(c, "left by a server that was killed");
-	else
-		check_bad(c, "a volatile mount of this upper was not closed",
-			  "if the machine has crashed since, the upper may "
-			  "have lost anything: restore it; else remove this");
-	return 0;
-}
-
-/* The whiteout that all whiteouts are links to. */
-static bool
-is_shared_whiteout(struct at at)
-{
-	struct statx stx;
-
-	return at.name[0] == '#' && real_statx(at, &stx) == 0 &&
-	       S_ISCHR(stx.stx_mode) && stx.stx_rdev_major == 0 &&
-	       stx.stx_rdev_minor == 0;
-}
-
-/* The shared whiteout may be there, and what a mount must not overlook. */
-static int
-check_staged(struct check *c, struct at at)
-{
-	int r = 0;
-
-	if (strcmp(at.name, "incompat") == 0)
-		return for_each(c, at, NULL, check_incompat);
-	if (is_shared_whiteout(at))
-		return 0;
-	if (check_mends(c))
-		r = workdir_remove(c->t->layers.upper, at);
-	check_mended(c, "left by a change that did not end", "remove it", r);
-	return 0;
-}
-
-static int
-check_entry(struct check *c, struct at at)
-{
-	struct upper *u = c->t->layers.upper;
-	int judged = index_judge(c->t, at), r = 0;
-
-	if (is_shared_whiteout(at))
-		return 0;
-	c->uses_index = true;
-	if (judged == 0) {
-		check_nlink(c, at);
-		return 0;
-	}
-	if (check_mends(c)) {
-		r = real_unlink(u, at, 0);
-		if (r == -EISDIR)
-			r = real_unlink(u, at, AT_REMOVEDIR);
-	}
-	check_mended(c,
-		     judged == 1 ? "no name leads to this entry"
-				 : "this is no entry of an index",
-		     "remove it", r);
-	return 0;
-}
-
-static int
-check_index(struct check *c)
-{
-	CLEANUP_FREE char *why = NULL;
-	struct upper *u = c->t->layers.upper;
-	struct statx stx;
-	size_t len;
-	int fd = real_open(AT(u->base_fd, "index"), O_RDONLY | O_DIRECTORY,
-			   &stx);
-	int r;
-
-	if (fd == -ENOENT)
-		return 0;
-	r = check_push(c, "WORK/index", &len);
-	if (r < 0)
-		return r;
-	if (fd < 0) {
-		check_bad(c, "it cannot be read as a directory",
-			  "remove it if it is none");
-		check_pop(c, len);
-		return 0;
-	}
-	u->index_fd = fd;
-	if (index_verify(c->t, false, &why) < 0)
-		check_bad(c, why ? why : "it belongs to other layers",
-			  "a kernel refuses it with index=on");
-	check_pop(c, len);
-	return for_each(c, AT(fd, "."), "WORK/index", check_entry);
-}
-
-ino_t
-check_indexed(struct check *c, const uint8_t *fb, size_t len)
-{
-	int dir = c->t->layers.upper->index_fd;
-	char name[INDEX_NAME_MAX + 1];
-	struct statx stx;
-
-	if (dir < 0)
-		return 0;
-	index_name(fb, len, name);
-	return real_statx(AT(dir, name), &stx) == 0 ? stx.stx_ino : 0;
-}
+/* Nothing in there is needed, however deep. */
+#define DEPTH 1000
 
 int
-check_work(struct check *c)
+check_discard(struct check *k, struct at at)
 {
-	struct upper *u = c->t->layers.upper;
-	int r = for_each(c, AT(u->base_fd, "work"), "WORK/work", check_staged);
+	return k->repairs ? workdir_remove(k->t->layers.upper, at, DEPTH)
+			  : CHECK_UNTRIED;
+}
 
-	return r < 0 ? r : check_index(c);
+static void
+incompat_entry(struct check *k, struct at at)
+{
+	/* Our lock says that no server runs. */
+	if (strcmp(at.name, WORKDIR_INTERLOCK) == 0)
+		check_report(k, CHECK_STAGING_LIVE, check_discard(k, at));
+	else if (strcmp(at.name, "volatile") == 0)
+		check_report(k, CHECK_STAGING_VOLATILE, CHECK_UNTRIED);
+	else
+		check_report(k, CHECK_STAGING_INCOMPAT, CHECK_UNTRIED);
+}
+
+void
+check_each(struct check *k, struct at at,
+	   void (*each)(struct check *k, struct at at))
+{
+	CLEANUP_CLOSE int fd = real_open_dir(at);
+	CLEANUP_FREE char *names = NULL;
+	size_t size = 0, len;
+	const char *name;
+	int r;
+
+	r = fd < 0 ? fd : check_list(fd, &names, &size);
+	if (r < 0) {
+		check_unreadable(k, r);
+		return;
+	}
+	for (name = names; name < names + size; name += strlen(name) + 1) {
+		len = check_enter(k, name);
+		each(k, AT(fd, name));
+		check_leave(k, len);
+	}
+}
+
+/* The one that others were links of (overlay.md 3.2). */
+bool
+check_is_shared_whiteout(struct check *k, const char *name,
+			 const struct statx *stx)
+{
+	bool had = k->has_shared;
+
+	if (name[0] != '#' || !S_ISCHR(stx->stx_mode) || stx->stx_rdev_major ||
+	    stx->stx_rdev_minor)
+		return false;
+	k->has_shared = true;
+	return !had;
+}
+
+static void
+staging_entry(struct check *k, struct at at)
+{
+	struct statx stx;
+	int r = real_statx(at, &stx);
+
+	if (r < 0)
+		check_unreadable(k, r);
+	else if (S_ISDIR(stx.stx_mode) &&
+		 strcmp(at.name, WORKDIR_INCOMPAT) == 0)
+		check_each(k, at, incompat_entry);
+	else if (!check_is_shared_whiteout(k, at.name, &stx))
+		check_report(k, CHECK_STAGING_JUNK, check_discard(k, at));
+}
+
+void
+check_staging(struct check *k)
+{
+	const struct upper *u = k->t->layers.upper;
+
+	k->has_shared = false;
+	check_go(k, u->work_path);
+	(void)check_enter(k, WORKDIR_STAGING);
+	if (u->work_fd >= 0)
+		check_each(k, AT(u->work_fd, ""), staging_entry);
+	else if (u->work_fd != -ENOENT)
+		check_unreadable(k, u->work_fd);
+	check_leave(k, 0);
 }

@@ -1,202 +1,304 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Checking an upper at rest (overlay.md 12.3, "static checker"): what its
- * parts share, and the whole. Nothing is written unless it mends what was
- * found; not even the work directory is cleaned.
+ * Checking an upper at rest (overlay.md 12.3): the tree is opened without
+ * leaving a trace, under the usual locks; then
+ *
+ *   1. the staging area (check-work.c) and the index (check-index.c);
+ *   2. the upper, from its root down (check-walk.c), each object by its own
+ *      marks first (check-marks.c), directories with the stack that a lookup
+ *      finds for them (check-dir.c);
+ *   3. what only shows when all is known: two names for one lower object
+ *      (check-claims.c, check-shown.c), numbers of links.
+ *
+ * Nothing that is found ends it. A repair is one change, or several in an order
+ * that shows the same tree in between; what would lose or expose something is
+ * left to the owner.
  */
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "check.h"
 #include "cleanup.h"
-#include "overlay.h"
 #include "settle.h"
 
 const struct call check_call = { .gid = UINT32_MAX };
 
-int
-check_push(struct check *c, const char *name, size_t *ret_len)
+/* --- Where we are ---------------------------------------------------------- */
+
+static bool
+path_fits(struct check *k, size_t more)
 {
-	size_t len = strlen(name), wanted = c->path_len + len + 2;
+	size_t size = k->path_size ? k->path_size : 256;
 	char *p;
 
-	if (wanted > c->path_size) {
-		p = realloc(c->path, wanted * 2);
-		if (!p)
-			return -ENOMEM;
-		c->path = p;
-		c->path_size = wanted * 2;
+	while (size < k->path_len + more + 2)
+		size *= 2;
+	if (size == k->path_size)
+		return true;
+	p = realloc(k->path, size);
+	if (!p) {
+		k->error = -ENOMEM;
+		return false;
 	}
-	*ret_len = c->path_len;
-	if (c->path_len > 0)
-		c->path[c->path_len++] = '/';
-	memcpy(c->path + c->path_len, name, len + 1);
-	c->path_len += len;
-	return 0;
+	k->path = p;
+	k->path_size = size;
+	return true;
 }
 
 void
-check_pop(struct check *c, size_t len)
+check_go(struct check *k, const char *path)
 {
-	c->path_len = len;
-	if (c->path)
-		c->path[len] = '\0';
+	k->path_len = 0;
+	(void)check_enter(k, path);
 }
 
-static void
-tell(struct check *c, enum check_state state, const char *what,
-     const char *remedy, int error)
+size_t
+check_enter(struct check *k, const char *name)
 {
+	size_t old = k->path_len, len = strlen(name);
+
+	if (!path_fits(k, len))
+		return old;
+	if (old > 0)
+		k->path[k->path_len++] = '/';
+	memcpy(k->path + k->path_len, name, len + 1);
+	k->path_len += len;
+	return old;
+}
+
+void
+check_leave(struct check *k, size_t len)
+{
+	k->path_len = len;
+	if (k->path)
+		k->path[len] = '\0';
+}
+
+int
+check_list(int dirfd, char **ret, size_t *ret_size)
+{
+	CLEANUP_CLOSEDIR DIR *d = NULL;
+	const struct dirent *e;
+	struct statx stx;
+	char *names = NULL;
+	FILE *f;
+	int fd;
+
+	fd = real_open(AT(dirfd, "."), O_RDONLY | O_DIRECTORY | O_NOATIME,
+		       &stx);
+	if (fd < 0)
+		return fd;
+	d = fdopendir(fd);
+	f = d ? open_memstream(&names, ret_size) : NULL;
+	if (!d)
+		(void)real_close(fd);
+	if (!f)
+		return -ENOMEM;
+	while ((e = readdir(d)))
+		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
+			(void)fwrite(e->d_name, 1, strlen(e->d_name) + 1, f);
+	if (fclose(f) != 0) {
+		free(names);
+		return -ENOMEM;
+	}
+	*ret = names;
+	return 0;
+}
+
+/* --- What is found ----------------------------------------------------------- */
+
+static void
+emit(struct check *k, enum check_kind kind, enum check_state state, int r)
+{
+	const struct check_text *text = &check_texts[kind];
 	struct check_finding f = {
-		.path = c->path_len > 0 ? c->path : ".",
+		.path = k->path_len > 0 ? k->path : ".",
+		.kind = text->name,
+		.what = text->what,
+		.action = text->repair ? text->repair : text->advice,
 		.state = state,
-		.what = what,
-		.remedy = remedy,
-		.error = error,
+		.error = r < 0 ? r : 0,
 	};
 
 	if (state == CHECK_NOTE)
-		c->res->nr_notes++;
+		k->res->nr_notes++;
 	else if (state == CHECK_REPAIRED)
-		c->res->nr_repaired++;
+		k->res->nr_repaired++;
 	else
-		c->res->nr_left++;
-	if (c->o->found)
-		c->o->found(c->o->ctx, &f);
+		k->res->nr_left++;
+	k->o->found(k->o->ctx, &f);
 }
 
 void
-check_note(struct check *c, const char *what)
+check_report(struct check *k, enum check_kind kind, int r)
 {
-	tell(c, CHECK_NOTE, what, NULL, 0);
+	const struct check_text *text = &check_texts[kind];
+
+	if (!text->advice)
+		emit(k, kind, CHECK_NOTE, 0);
+	else if (r < 0)
+		emit(k, kind, CHECK_FAILED, r);
+	else if (!text->repair)
+		emit(k, kind, CHECK_LEFT, 0);
+	else
+		emit(k, kind, r == 0 ? CHECK_REPAIRED : CHECK_REPAIRABLE, 0);
 }
 
 void
-check_bad(struct check *c, const char *what, const char *advice)
+check_unreadable(struct check *k, int r)
 {
-	tell(c, CHECK_LEFT, what, advice, 0);
-}
-
-bool
-check_mends(struct check *c)
-{
-	return c->o->repairs;
+	k->res->nr_unread++;
+	check_report(k, CHECK_UNREADABLE, r);
 }
 
 void
-check_mended(struct check *c, const char *what, const char *remedy, int r)
+check_remove_mark(struct check *k, enum check_kind kind, struct at at,
+		  enum private_xattr x)
 {
-	tell(c,
-	     !c->o->repairs ? CHECK_REPAIRABLE
-	     : r < 0        ? CHECK_FAILED
-			    : CHECK_REPAIRED,
-	     what, remedy, r);
+	check_report(k, kind,
+		     k->repairs ? private_remove(k->t, at, x) : CHECK_UNTRIED);
 }
 
-/* --- How it is to be read --------------------------------------------------- */
+/* --- Choosing how to look at it ----------------------------------------------- */
 
-/* Which of the two families are the overlay's marks; a note on the other. */
 static int
-choose_prefix(struct check *c, struct tree_config *config, char **ret_why)
+check_config(const struct tree_config *c, char **ret_why)
 {
-	const unsigned both = 1u << SETTLE_TRUSTED | 1u << SETTLE_USER;
-	struct settle_options so = { 0 };
-	struct settle_result sr = { 0 };
-	struct settle s = {
-		.t = c->t, .o = &so, .res = &sr, .ret_why = ret_why
-	};
+	if (!c->upper)
+		return layer_why(ret_why, -EINVAL,
+				 "no upper given (--upper DIR)");
+	if (geteuid() != 0 && c->userxattr == 0)
+		return layer_why(ret_why, -EPERM,
+				 "nobody but root sees trusted.overlay.* "
+				 "marks");
+	return 0;
+}
+
+static int
+open_at_rest(struct check *k, struct tree_config *c, char **ret_why)
+{
+	c->is_at_rest = true;
+	c->redirect_dir = REDIRECT_AUTO;
+	c->metacopy = c->userxattr != 1 && geteuid() == 0;
+	c->index = 0; /* not as a tree's: check-index.c looks at it */
+	return tree_open(c, NULL, NULL, &k->t, ret_why);
+}
+
+/*
+ * What settling left unfinished, and which kind of marks counts: those of the
+ * options, else the only ones that are there, else trusted.overlay.*.
+ */
+static int
+choose_marks(struct check *k, struct tree_config *c, char **ret_why)
+{
+	const unsigned trusted = 1u << SETTLE_TRUSTED;
+	const unsigned user = 1u << SETTLE_USER;
+	CLEANUP_FREE char *unused = NULL;
 	unsigned marks = 0;
-	int r;
+	bool was_user = k->t->layers.features.userxattr;
 
-	s.names = malloc(TREE_XATTR_MAX);
-	s.value = malloc(TREE_XATTR_MAX);
-	r = s.names && s.value ? settle_scan(&s, &marks) : -ENOMEM;
-	free(s.names);
-	free(s.value);
-	if (r < 0)
-		return r;
-	if (marks & 1u << SETTLE_BEGUN || marks & 1u << SETTLE_SWITCHED)
-		check_bad(c, "settling this upper was not finished",
-			  "run veneer settle again");
-	if (config->userxattr == UNSET && marks == 1u << SETTLE_USER)
-		config->userxattr = 1;
-	if ((marks & both) == both)
-		check_note(c, config->userxattr == 1
-				      ? "there are marks in trusted.overlay.*, "
-					"too: they mean nothing here"
-				      : "there are marks in user.overlay.*, "
-					"too: they mean nothing here");
-	return 0;
+	/* What cannot be read will be reported. */
+	(void)settle_scan(k->t, &marks, &unused);
+	if (marks & 1u << SETTLE_BEGUN)
+		c->userxattr = 1;
+	else if (marks & (1u << SETTLE_SWITCHED | 1u << SETTLE_DONE))
+		c->userxattr = 0;
+	else if (c->userxattr == UNSET && k->repairs &&
+		 marks == (trusted | user))
+		/* Of the other kind are clients' own, and look like damage. */
+		return layer_why(ret_why, -EINVAL,
+				 "upper \"%s\" has both trusted.overlay.* and "
+				 "user.overlay.* marks: say which to repair "
+				 "with -o userxattr=off or -o userxattr=on",
+				 c->upper);
+	else if (c->userxattr == UNSET)
+		c->userxattr = was_user || marks == user;
+	if (marks & (1u << SETTLE_BEGUN | 1u << SETTLE_SWITCHED)) {
+		k->repairs = false;
+		check_report(k, CHECK_SETTLE_UNFINISHED, CHECK_UNTRIED);
+	}
+	if (marks & (c->userxattr ? trusted : user))
+		check_report(k, CHECK_MARKS_OTHER, CHECK_UNTRIED);
+	if (c->userxattr == was_user)
+		return 0;
+	tree_close(take_ptr(&k->t));
+	return open_at_rest(k, c, ret_why);
 }
 
-static int
-open_tree(struct check *c, struct tree_config *config, char **ret_why)
-{
-	int r;
-
-	config->is_at_rest = true;
-	config->is_volatile = config->index = 0;
-	config->redirect_dir = REDIRECT_AUTO;
-	config->metacopy = 0;
-	r = tree_open(config, NULL, NULL, &c->t, ret_why);
-	if (r == 0)
-		r = choose_prefix(c, config, ret_why);
-	if (r < 0)
-		return r;
-	tree_close(take_ptr(&c->t));
-	config->metacopy = config->userxattr == 1 ? 0 : 1;
-	r = tree_open(config, NULL, NULL, &c->t, ret_why);
-	if (r < 0)
-		return r;
-	/* Whatever there is, is looked at. */
-	c->t->layers.features.follows_redirects = true;
-	c->t->layers.features.metacopy = true;
-	return 0;
-}
+/* --- The mount options ------------------------------------------------------- */
 
 static char *
-mount_options(const struct check *c)
+mount_options(const struct check *k, const struct tree_config *c)
 {
-	char *layers = layer_mount_options(&c->t->layers), *ret;
-	bool is_user = c->t->layers.features.userxattr;
+	CLEANUP_FREE char *layers = layer_mount_options(&k->t->layers, true);
+	const char *follow = "", *uuid = c->uuid == UUID_OFF ? ",uuid=off" : "";
+	char *ret;
+	unsigned i;
 
-	if (!layers ||
-	    asprintf(&ret, "%s%s%s%s%s", layers, is_user ? ",userxattr" : "",
-		     c->uses_redirect ? ",redirect_dir=on" : "",
-		     c->uses_metacopy ? ",metacopy=on" : "",
-		     c->uses_index ? ",index=on" : "") < 0)
-		ret = NULL;
-	free(layers);
+	for (i = 0; i < k->t->layers.nr_lowers; i++)
+		if (k->t->layers.lowers[i].has_oci_whiteouts)
+			return NULL;
+	if (k->marks & 1u << PRIVATE_METACOPY)
+		follow = ",redirect_dir=on,metacopy=on";
+	else if (k->marks & 1u << PRIVATE_REDIRECT)
+		follow = ",redirect_dir=on";
+	if (!layers || asprintf(&ret, "%s%s%s%s", layers,
+				c->userxattr == 1 ? ",userxattr" : follow,
+				k->has_entries ? ",index=on" : "", uuid) < 0)
+		return NULL;
 	return ret;
+}
+
+/* --- All of it ------------------------------------------------------------ */
+
+static int
+check(struct check *k, struct tree_config *c, char **ret_why)
+{
+	int r;
+
+	k->names = malloc(TREE_XATTR_MAX);
+	if (!k->names)
+		return -ENOMEM;
+	r = open_at_rest(k, c, ret_why);
+	if (r == 0)
+		r = choose_marks(k, c, ret_why);
+	if (r < 0)
+		return r;
+	check_staging(k);
+	check_index(k);
+	check_walk(k);
+	check_claims(k);
+	check_shown(k);
+	check_index_links(k);
+	return k->error;
 }
 
 int
 tree_check(struct tree_config *config, const struct check_options *o,
 	   struct check_result *ret, char **ret_why)
 {
-	struct check c = { .o = o, .res = ret };
+	struct check k = { .o = o, .res = ret, .repairs = o->repairs };
+	size_t i;
 	int r;
 
 	*ret = (struct check_result){ 0 };
 	*ret_why = NULL;
-	if (!config->upper)
-		return layer_why(ret_why, -EINVAL,
-				 "no upper given (--upper DIR)");
-	r = hash_init(&c.seen);
+	r = check_config(config, ret_why);
 	if (r == 0)
-		r = open_tree(&c, config, ret_why);
+		r = check(&k, config, ret_why);
 	if (r == 0)
-		r = check_work(&c);
-	if (r == 0)
-		r = check_walk(&c);
-	if (r == 0)
-		ret->mount_options = mount_options(&c);
+		ret->mount_options = mount_options(&k, config);
 	if (r < 0 && !*ret_why)
 		(void)layer_why(ret_why, r, "%s", strerror(-r));
-	check_seen_free(&c);
-	tree_close(c.t);
-	free(c.path);
+	tree_close(k.t);
+	for (i = 0; i < k.nr_claims; i++)
+		free(k.claims[i].path);
+	free(k.claims);
+	free(k.names);
+	free(k.path);
 	return r;
 }

@@ -1,75 +1,207 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Checking an upper (tree_check()): what its parts share. Offline: one thread,
- * and nobody else in the tree. Private to layers/.
+ * Checking an upper at rest (tree_check()): what its parts share. Offline: one
+ * thread, and nobody else in the tree. Private to layers/.
  */
 #ifndef VENEER_LAYERS_CHECK_H
 #define VENEER_LAYERS_CHECK_H
 
-#include "node.h"
+#include "overlay.h"
 
-struct seen;
+/* What may be found; check-kinds.c says what each means. */
+enum check_kind {
+	CHECK_WHITEOUT_STRAY,
+	CHECK_WHITEOUT_OPAQUE,
+	CHECK_WHITEOUT_XATTR,
+	CHECK_WHITEOUT_IDLE,
+	CHECK_OPAQUE_VALUE,
+	CHECK_OPAQUE_FILE,
+	CHECK_OPAQUE_X,
+	CHECK_REDIRECT_MALFORMED,
+	CHECK_REDIRECT_LOST,
+	CHECK_REDIRECT_GONE,
+	CHECK_REDIRECT_TWIN,
+	CHECK_REDIRECT_LOOP,
+	CHECK_REDIRECT_USER,
+	CHECK_REDIRECT_FILE,
+	CHECK_IMPURE_MISSING,
+	CHECK_IMPURE_VALUE,
+	CHECK_IMPURE_FILE,
+	CHECK_IMPURE_STALE,
+	CHECK_ORIGIN_MALFORMED,
+	CHECK_ORIGIN_TWIN,
+	CHECK_ORIGIN_FOREIGN,
+	CHECK_ORIGIN_LOST,
+	CHECK_METACOPY_MALFORMED,
+	CHECK_METACOPY_FILE,
+	CHECK_METACOPY_NO_DATA,
+	CHECK_METACOPY_USER,
+	CHECK_NLINK_MALFORMED,
+	CHECK_NLINK_WRONG,
+	CHECK_PROTATTR_MALFORMED,
+	CHECK_UUID_MALFORMED,
+	CHECK_IDENT_MALFORMED,
+	CHECK_INDEX_JUNK,
+	CHECK_INDEX_DATA,
+	CHECK_INDEX_STALE,
+	CHECK_INDEX_LOWER,
+	CHECK_INDEX_UPPER,
+	CHECK_INDEX_MISSING,
+	CHECK_STAGING_JUNK,
+	CHECK_STAGING_LIVE,
+	CHECK_STAGING_VOLATILE,
+	CHECK_STAGING_INCOMPAT,
+	CHECK_SETTLE_UNFINISHED,
+	CHECK_MARKS_OTHER,
+	CHECK_MARKS_UNKNOWN,
+	CHECK_MOUNT_POINT,
+	CHECK_TOO_DEEP,
+	CHECK_UNREADABLE,
+	NR_CHECK_KINDS
+};
+
+/* What a kind is called, means, and comes to. */
+struct check_text {
+	const char *name;
+	const char *what;
+	const char *repair; /* what --repair will do; NULL: nothing */
+	const char *advice; /* NULL: it is only a note */
+};
+
+extern const struct check_text check_texts[NR_CHECK_KINDS];
+
+/*
+ * Names that lead to one lower object: directories merged with it, or others
+ * that have it as their origin.
+ */
+struct check_claim {
+	dev_t dev; /* of the lower object */
+	ino_t ino;
+	bool is_dir;
+	bool is_indexed;
+	bool is_covering; /* the lower object has this name, too; a directory:
+			     no redirect leads there */
+	ino_t own_ino;
+	size_t order; /* of being found */
+	char *path; /* owned */
+};
 
 struct check {
 	struct tree *t; /* owned */
 	const struct check_options *o; /* borrowed */
 	struct check_result *res; /* borrowed */
-	char *path; /* owned; of the object that is looked at */
+	bool repairs;
+	char *path; /* owned: of what is being looked at, for messages */
 	size_t path_len, path_size;
-	bool uses_redirect, uses_metacopy, uses_index;
-	/* Who has which origin, or which lower directory (check-seen.c) */
-	struct hash seen;
-	struct seen *all_seen; /* owned */
+	char *names; /* owned; TREE_XATTR_MAX: names of xattrs */
+	unsigned marks; /* what it takes to read the upper: 1u << PRIVATE_... */
+	bool has_entries; /* in the index */
+	bool has_shared; /* a whiteout that others are links of was met */
+	struct check_claim *claims; /* owned */
+	size_t nr_claims, max_claims;
+	int error; /* -ENOMEM: it cannot go on */
 };
 
-/* As root, blocking. */
-extern const struct call check_call;
-
-/* Have the path end in "/@name"; *@ret_len is for check_pop(). -ENOMEM */
-int check_push(struct check *c, const char *name, size_t *ret_len);
-void check_pop(struct check *c, size_t len);
-
-/* Nothing is wrong, but somebody may want to know. */
-void check_note(struct check *c, const char *what);
-/* Wrong, and nothing here mends it: @advice. */
-void check_bad(struct check *c, const char *what, const char *advice);
-/*
- * Wrong, and @remedy is what mends it: the caller does that if this returns
- * true, and says with what result.
- */
-bool check_mends(struct check *c);
-void check_mended(struct check *c, const char *what, const char *remedy, int r);
-
-/* check-walk.c: all of the upper. 0, -ENOMEM. */
-int check_walk(struct check *c);
-
-/*
- * check-marks.c: the private xattrs of the upper object @at. @n is its node,
- * or NULL if looking it up ended with @error. *@ret_has_origin: its directory
- * has to be impure for it.
- */
+/* An object of the upper, as far as it can be judged by itself. */
 struct check_object {
 	struct at at;
 	struct statx stx;
-	struct node *n; /* borrowed */
-	int error;
-	bool is_root;
+	unsigned marks; /* 1u << PRIVATE_... */
+	bool is_bad_origin; /* malformed */
+	bool is_origin_found, is_origin_gone; /* its file system says that */
+	bool is_bad_metacopy;
+	bool is_indexed;
+	struct statx lower; /* if is_origin_found */
 };
-int check_marks(struct check *c, const struct check_object *o,
-		bool *ret_has_origin);
-/* What says how many names an object of the index has. */
-void check_nlink(struct check *c, struct at at);
 
-/* check-seen.c: remember @key (of @len bytes) as that of the inode @ino at the
- * present path. *@ret: the path of another inode with the same key, borrowed;
- * or NULL. -ENOMEM */
-int check_seen(struct check *c, const void *key, size_t len, ino_t ino,
-	       const char **ret);
-void check_seen_free(struct check *c);
+extern const struct call check_call; /* as root, blocking */
 
-/* check-work.c: W/work and W/index. */
-int check_work(struct check *c);
-/* The inode that the index has for the origin @fb; 0: none. */
-ino_t check_indexed(struct check *c, const uint8_t *fb, size_t len);
+/*
+ * Report @kind at k->path. @r: what mending it came to, 0 or errno, or:
+ */
+#define CHECK_UNTRIED 1
+void check_report(struct check *k, enum check_kind kind, int r);
+/* The same for what could not be read. */
+void check_unreadable(struct check *k, int r);
+/* Report @kind; with --repair, mend it by removing the mark @x of @at. */
+void check_remove_mark(struct check *k, enum check_kind kind, struct at at,
+		       enum private_xattr x);
+
+/* Have k->path be @path, from now on. */
+void check_go(struct check *k, const char *path);
+/* Append a name; returns what check_leave() wants. */
+size_t check_enter(struct check *k, const char *name);
+void check_leave(struct check *k, size_t len);
+
+/*
+ * The names in the directory behind @fd, each with a NUL, in a malloced *@ret
+ * of *@ret_size bytes. Without "." and "..".
+ */
+int check_list(int fd, char **ret, size_t *ret_size);
+
+/* check-marks.c: look at @o's marks, each for itself, and fill in the rest. */
+void check_marks(struct check *k, struct check_object *o);
+
+/* check-walk.c: all of the upper. */
+void check_walk(struct check *k);
+
+/* A directory of the upper, and the stack that it is the top of. */
+struct check_level {
+	struct check *k; /* borrowed */
+	struct dir *dir; /* owned, or the tree's root's */
+	struct statx stx;
+	struct statx lower; /* of the topmost lower one, if there is any */
+	unsigned depth;
+	bool is_known; /* dir is what a lookup finds */
+	bool is_opaque, has_origin;
+	bool needs_impure, is_unsure; /* what was seen in it */
+	bool is_changed; /* a name in it was removed */
+};
+
+/*
+ * check-dir.c: open the directory @o below @up, and judge its redirect and
+ * origin. @ret is to be closed with check_dir_close() in any case. 0 or errno.
+ */
+int check_dir_open(struct check_level *up, struct check_object *o,
+		   struct check_level *ret);
+/* Judge what only shows when all in it was seen. */
+void check_dir_end(struct check_level *lv);
+void check_dir_close(struct check_level *lv);
+/*
+ * What do the lowers of @lv show as @name: PEEK_THERE (*@ret describes it; or
+ * who knows), PEEK_ABSENT, PEEK_WHITEOUT.
+ */
+int check_below(const struct check_level *lv, const char *name,
+		struct statx *ret);
+
+/* check-claims.c: who else leads to the lower object @lower? */
+void check_claim_add(struct check *k, const struct check_object *o,
+		     const struct statx *lower, bool is_covering);
+/* Once all are known: report those that must not be. */
+void check_claims(struct check *k);
+/* One of them is wrong: report @c, and drop its origin if it is a file. */
+void check_claim_report(struct check *k, const struct check_claim *c);
+/* Afterwards: the one that keeps the lower object (@dev, @ino), or NULL. */
+const struct check_claim *check_claim_find(struct check *k, dev_t dev,
+					   ino_t ino);
+/* How many names of the lower file (@dev, @ino) are covered by upper ones? */
+unsigned check_claims_covered(struct check *k, dev_t dev, ino_t ino);
+
+/* check-shown.c: is a lower object that is claimed shown by its own name? */
+void check_shown(struct check *k);
+
+/* check-work.c: the staging area, which is W/work, with index=on W/index. */
+void check_staging(struct check *k);
+/* Is @name, described by @stx, the one that overlayfs leaves in there? */
+bool check_is_shared_whiteout(struct check *k, const char *name,
+			      const struct statx *stx);
+/* With --repair, remove @at from there; else CHECK_UNTRIED. */
+int check_discard(struct check *k, struct at at);
+/* Call @each for what is in the directory @at, with k->path. */
+void check_each(struct check *k, struct at at,
+		void (*each)(struct check *k, struct at at));
+/* check-index.c: W/index; and the numbers of links, once all is known. */
+void check_index(struct check *k);
+void check_index_links(struct check *k);
 
 #endif

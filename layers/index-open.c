@@ -16,23 +16,23 @@
 
 #define INDEX "index"
 
-/* The mark @x of @at must be @fb; if there is none it is written (@sets). */
+/* The mark @x of @at must be @fb; it is written if there is none. */
 static int
-verify(struct tree *t, struct at at, enum private_xattr x, const uint8_t *fb,
-       size_t len, bool sets)
+verify_or_set(struct tree *t, struct at at, enum private_xattr x,
+	      const uint8_t *fb, size_t len)
 {
 	uint8_t now[ORIGIN_MAX];
 	ssize_t n = private_get(t, at, x, now, sizeof(now));
 
 	if (n == -ENODATA)
-		return sets ? private_set(t, at, x, fb, len) : 0;
+		return private_set(t, at, x, fb, len);
 	if (n < 0)
 		return (int)n;
 	return (size_t)n == len && memcmp(now, fb, len) == 0 ? 0 : -ESTALE;
 }
 
-int
-index_verify(struct tree *t, bool sets, char **ret_why)
+static int
+verify_layers(struct tree *t, char **ret_why)
 {
 	const struct layer *up = &t->layers.upper->layer;
 	const struct layer *low = &t->layers.lowers[0];
@@ -41,7 +41,7 @@ index_verify(struct tree *t, bool sets, char **ret_why)
 	int r;
 
 	len = origin_encode(low, AT(low->fd, ""), false, fb);
-	r = verify(t, AT(up->fd, ""), PRIVATE_ORIGIN, fb, len, sets);
+	r = verify_or_set(t, AT(up->fd, ""), PRIVATE_ORIGIN, fb, len);
 	if (r < 0)
 		return layer_why(ret_why, r,
 				 "index=on: upper \"%s\" was used with another "
@@ -49,8 +49,8 @@ index_verify(struct tree *t, bool sets, char **ret_why)
 				 "or leave index=on out",
 				 up->path, low->path);
 	len = origin_encode(up, AT(up->fd, ""), true, fb);
-	r = verify(t, AT(t->layers.upper->index_fd, ""), PRIVATE_UPPER, fb, len,
-		   sets);
+	r = verify_or_set(t, AT(t->layers.upper->index_fd, ""), PRIVATE_UPPER,
+			  fb, len);
 	if (r < 0)
 		return layer_why(ret_why, r,
 				 "index=on: \"%s/" INDEX
@@ -69,9 +69,8 @@ digit(char c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* The handle that @name spells; -EINVAL, -ENODATA. */
-static int
-parse_name(const char *name, uint8_t fb[ORIGIN_MAX], size_t *ret_len)
+int
+index_parse_name(const char *name, uint8_t *fb, size_t *ret_len)
 {
 	size_t len = strlen(name) / 2, i;
 	int high, low;
@@ -95,24 +94,19 @@ is_orphan(struct tree *t, struct at at, const struct statx *stx,
 	  const uint8_t *fb, size_t len)
 {
 	struct statx lower;
-	char v[16], *end;
-	ssize_t n;
+	long delta;
+	char form;
 
 	if (stx->stx_nlink != 1)
 		return false;
 	if (origin_find(t, fb, len, stx->stx_mode & S_IFMT, &lower) < 0)
 		return true;
-	n = private_get(t, at, PRIVATE_NLINK, v, sizeof(v) - 1);
-	if (n < 2)
-		return false;
-	v[n] = '\0';
-	return strtol(v + 1, &end, 10) +
-		       (long)(v[0] == 'U' ? 1 : lower.stx_nlink) <=
-	       0;
+	return index_get_nlink(t, at, &form, &delta) == 0 &&
+	       delta + (form == 'U' ? 1 : (long)lower.stx_nlink) <= 0;
 }
 
 int
-index_judge(struct tree *t, struct at at)
+index_judge_entry(struct tree *t, struct at at)
 {
 	uint8_t fb[ORIGIN_MAX], origin[ORIGIN_MAX];
 	struct statx stx;
@@ -122,7 +116,7 @@ index_judge(struct tree *t, struct at at)
 
 	if (at.name[0] == '#')
 		return 1;
-	r = parse_name(at.name, fb, &len);
+	r = index_parse_name(at.name, fb, &len);
 	if (r == 0)
 		r = real_statx(at, &stx);
 	/* Whiteouts and directories are there for nfs_export. */
@@ -156,7 +150,7 @@ clean_entries(struct tree *t, char **ret_why)
 	while ((e = readdir(d))) {
 		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
 			continue;
-		r = index_judge(t, AT(u->index_fd, e->d_name));
+		r = index_judge_entry(t, AT(u->index_fd, e->d_name));
 		if (r == 1)
 			r = real_unlink(u, AT(u->index_fd, e->d_name), 0);
 		if (r == -EISDIR)
@@ -187,6 +181,6 @@ index_open(struct tree *t, char **ret_why)
 	if (r < 0)
 		return layer_why(ret_why, r, "cannot make \"%s/" INDEX "\": %s",
 				 u->work_path, strerror(-r));
-	r = index_verify(t, true, ret_why);
+	r = verify_layers(t, ret_why);
 	return r < 0 ? r : clean_entries(t, ret_why);
 }

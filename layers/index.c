@@ -34,23 +34,40 @@ index_name(const uint8_t *fb, size_t len, char ret[INDEX_NAME_MAX + 1])
 	ret[2 * len] = '\0';
 }
 
-/* ovl_get_nlink(): the union's number of links, from the mark of @at. */
+int
+index_get_nlink(const struct tree *t, struct at at, char *ret_form,
+		long *ret_delta)
+{
+	char buf[INDEX_NLINK_MAX + 1], *end;
+	ssize_t n;
+	long delta;
+
+	n = private_get(t, at, PRIVATE_NLINK, buf, sizeof(buf) - 1);
+	if (n < 0)
+		return n == -ERANGE ? -EINVAL : (int)n;
+	buf[n] = '\0';
+	if ((buf[0] != 'U' && buf[0] != 'L') ||
+	    (buf[1] != '+' && buf[1] != '-') || buf[2] < '0' || buf[2] > '9')
+		return -EINVAL;
+	delta = strtol(buf + 1, &end, 10);
+	if (end != buf + n || delta > INT32_MAX || delta < INT32_MIN)
+		return -EINVAL;
+	*ret_form = buf[0];
+	*ret_delta = delta;
+	return 0;
+}
+
+/* The union's number of links, from the mark of @at. */
 static uint32_t
 read_nlink(const struct tree *t, struct at at, uint32_t upper_nlink,
 	   uint32_t lower_nlink)
 {
-	char buf[16], *end;
-	ssize_t n;
 	long delta, nlink;
+	char form;
 
-	n = private_get(t, at, PRIVATE_NLINK, buf, sizeof(buf) - 1);
-	if (n < 2 || lower_nlink <= 1)
+	if (lower_nlink <= 1 || index_get_nlink(t, at, &form, &delta) < 0)
 		return upper_nlink;
-	buf[n] = '\0';
-	delta = strtol(buf + 1, &end, 10);
-	if (*end || (buf[0] != 'U' && buf[0] != 'L'))
-		return upper_nlink;
-	nlink = (long)(buf[0] == 'U' ? upper_nlink : lower_nlink) + delta;
+	nlink = (long)(form == 'U' ? upper_nlink : lower_nlink) + delta;
 	return nlink > 0 && nlink < INT32_MAX ? (uint32_t)nlink : upper_nlink;
 }
 

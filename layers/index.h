@@ -12,24 +12,29 @@
 #include "search.h"
 
 #define INDEX_NAME_MAX (2 * 160)
+#define INDEX_NLINK_MAX 12
+
+/* How an entry for the handle @fb is called. */
+void index_name(const uint8_t *fb, size_t len, char ret[INDEX_NAME_MAX + 1]);
+/* The handle that @name spells (ORIGIN_MAX). -EINVAL, -ENODATA: none. */
+int index_parse_name(const char *name, uint8_t *ret_fb, size_t *ret_len);
+/*
+ * What a start makes of the entry @at: 0: keep it; 1: remove it, it is stale;
+ * -EINVAL, -ENODATA: none of an index, which is not to be used.
+ */
+int index_judge_entry(struct tree *t, struct at at);
+/*
+ * The mark nlink of @at: so many links more than the upper (U) or lower (L)
+ * inode has (ovl_get_nlink()). -ENODATA: none; -EINVAL: malformed.
+ */
+int index_get_nlink(const struct tree *t, struct at at, char *ret_form,
+		    long *ret_delta);
 
 /*
  * Make or open W/index, verify that it belongs to this upper and these
  * lowers, remove what is stale in it. -ESTALE, -EINVAL with *@ret_why.
  */
 int index_open(struct tree *t, char **ret_why);
-
-/*
- * Do the marks of the upper and of W/index, which is open, say that both and
- * these lowers belong together? Those that are not there are written if
- * @sets. -ESTALE with *@ret_why.
- */
-int index_verify(struct tree *t, bool sets, char **ret_why);
-/*
- * Is the entry @at of W/index to be kept? 0; 1: it leads nowhere, remove it;
- * -EINVAL, -ENODATA: it is none of ours.
- */
-int index_judge(struct tree *t, struct at at);
 
 /* May objects like @b be in the index: several lower links, and index=on? */
 static inline bool
@@ -48,9 +53,6 @@ index_needs_link_up(const struct node *n)
 	return index_is_for(n->body) &&
 	       (!body_is_upper(n->body) || !index_is_linked_up(n));
 }
-
-/* The name of the entry for the origin @fb. */
-void index_name(const uint8_t *fb, size_t len, char ret[INDEX_NAME_MAX + 1]);
 
 /* What the index knows about something that search_run() found. */
 struct indexed {

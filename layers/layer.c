@@ -100,9 +100,10 @@ upper_new(const struct tree_config *c)
 	if (!u)
 		return NULL;
 	u->layer.fd = u->base_fd = u->work_fd = u->index_fd = -1;
-	u->is_volatile = c->is_volatile || c->fsync == FSYNC_VOLATILE;
+	u->is_volatile = !c->is_at_rest &&
+			 (c->is_volatile || c->fsync == FSYNC_VOLATILE);
 	u->syncs_all = c->fsync == FSYNC_STRICT;
-	u->has_interlock = c->interlock == 1;
+	u->has_interlock = c->interlock == 1 && !c->is_at_rest;
 	atomic_init(&u->can_clone, true);
 	(void)pthread_mutex_init(&u->whiteout_lock, NULL);
 	return u;
@@ -174,19 +175,22 @@ forget_uuids(struct layer_set *set, char **ret_why)
 	return 0;
 }
 
-/* Lock the upper, but leave it and its work directory as they are. */
+/* Lock the upper, and see what is there; probing would leave traces. */
 static int
-look_at_upper(const struct tree_config *c, struct layer_set *set,
-	      char **ret_why)
+take_at_rest(const struct tree_config *c, struct layer_set *set, char **ret_why)
 {
-	int r = layer_check_in_use(set->upper, ret_why);
+	struct upper *u = set->upper;
+	int r = layer_check_in_use(u, ret_why);
 
-	set->upper->layer.has_xattr = true;
-	return r < 0 ? r
-		     : option_resolve(c, set,
-				      c->userxattr == UNSET ? geteuid() != 0
-							    : c->userxattr,
-				      &set->features, ret_why);
+	if (r < 0)
+		return r;
+	u->work_fd = real_open_dir(AT(u->base_fd, "work"));
+	u->index_fd = real_open_dir(AT(u->base_fd, "index"));
+	u->fail_at = c->fail_at;
+	u->fail_errno = c->fail_errno;
+	return option_resolve(
+		c, set, c->userxattr == UNSET ? geteuid() != 0 : c->userxattr,
+		&set->features, ret_why);
 }
 
 /* The upper is ours now: lock, clean, probe. */
@@ -198,6 +202,8 @@ take_upper(const struct tree_config *c, tree_warn warn, void *warn_ctx,
 	bool userxattr = false;
 	int r;
 
+	if (c->is_at_rest)
+		return take_at_rest(c, set, ret_why);
 	r = layer_check_in_use(u, ret_why);
 	if (r == 0)
 		r = workdir_open(u, ret_why);
@@ -240,8 +246,6 @@ layer_set_open(const struct tree_config *c, tree_warn warn, void *warn_ctx,
 		r = forget_uuids(ret, ret_why);
 	if (r < 0)
 		return r;
-	if (ret->upper && c->is_at_rest)
-		return look_at_upper(c, ret, ret_why);
 	if (ret->upper)
 		return take_upper(c, warn, warn_ctx, ret, ret_why);
 	/* Without an upper: who may read trusted.* at all? */
@@ -280,38 +284,4 @@ layer_set_fini(struct layer_set *set)
 		layer_close(&set->lowers[i]);
 	free(set->lowers);
 	*set = (struct layer_set){ 0 };
-}
-
-static void
-print_path(FILE *to, const char *path, const char *special)
-{
-	for (; *path; path++) {
-		if (strchr(special, *path))
-			(void)fputc('\\', to);
-		(void)fputc(*path, to);
-	}
-}
-
-char *
-layer_mount_options(const struct layer_set *set)
-{
-	size_t size, i;
-	char *ret = NULL;
-	FILE *f = open_memstream(&ret, &size);
-
-	if (!f)
-		return NULL;
-	for (i = 0; i < set->nr_lowers; i++) {
-		(void)fputs(i == 0 ? "lowerdir=" : ":", f);
-		print_path(f, set->lowers[i].path, "\\:,");
-	}
-	for (; i < set->nr_lowers + set->nr_data; i++) {
-		(void)fputs("::", f);
-		print_path(f, set->lowers[i].path, "\\:,");
-	}
-	(void)fputs(",upperdir=", f);
-	print_path(f, set->upper->layer.path, "\\,");
-	(void)fputs(",workdir=", f);
-	print_path(f, set->upper->work_path, "\\,");
-	return fclose(f) == 0 ? ret : NULL;
 }

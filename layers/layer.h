@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "real.h"
 #include "tree.h"
 
 struct layer {
@@ -38,7 +39,8 @@ struct upper {
 	struct layer layer; /* idx 0 */
 	char *work_path; /* owned; as given */
 	int base_fd; /* owned; the workdir= directory, flock()ed */
-	int work_fd; /* owned; W/work, the staging area */
+	int work_fd; /* owned; W/work, the staging area; at rest
+			maybe a negative errno, as index_fd */
 	int index_fd; /* owned; W/index, with index=on; or -1 */
 	bool has_tmpfile;
 	bool is_volatile;
@@ -92,7 +94,7 @@ struct tree_config {
 	int metacopy, index; /* switches */
 	int interlock; /* switch: keep kernel mounts out by work/incompat */
 	int is_volatile; /* switch */
-	bool is_at_rest; /* only look at the upper: nothing is made in it */
+	bool is_at_rest; /* no option: nothing is made, cleaned or written */
 	long fail_at; /* see struct upper */
 	int fail_errno;
 	long slow_ms;
@@ -128,7 +130,8 @@ int option_resolve(const struct tree_config *c, const struct layer_set *set,
 
 /*
  * Open all layers of @config with the checks of reference overlay 1.3, take
- * the locks (flock on upper and workdir), clean and make W/work.
+ * the locks (flock on upper and workdir), clean and make W/work; or, of an
+ * upper that is only to be looked at, leave it as it is.
  * Returns 0 or an errno and a line in *@ret_why, as tree_open(). @ret may
  * have been filled in part on failure: layer_set_fini() in any case.
  */
@@ -139,6 +142,12 @@ void layer_set_fini(struct layer_set *set);
 /* Say why in *@ret_why (NULL without memory) and return @r. */
 int layer_why(char **ret_why, int r, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
+
+/*
+ * mount-options.c: lowerdir=, upperdir=, workdir= of @set for mount(8), with
+ * or without its data-only layers; malloced, NULL without memory.
+ */
+char *layer_mount_options(const struct layer_set *set, bool with_data);
 
 /*
  * layer-check.c: how the layers lie to each other (overlay.md 1.3), and who
@@ -159,7 +168,14 @@ int layer_probe_upper(struct upper *u, int userxattr, tree_warn warn,
 		      void *warn_ctx, bool *ret_userxattr, char **ret_why);
 
 /*
- * workdir.c: make W/work afresh (overlay.md 1.4) in u->base_fd and fill in
+ * workdir.c: what is where in the workdir= directory W. In W/work/incompat,
+ * veneer-live is our own mark while a server runs with interlock=on.
+ */
+#define WORKDIR_STAGING "work"
+#define WORKDIR_INCOMPAT "incompat"
+#define WORKDIR_INTERLOCK "veneer-live"
+/*
+ * Make W/work afresh (overlay.md 1.4) in u->base_fd and fill in
  * u->work_fd. -EROFS: what is in it cannot be cleaned. -EINVAL: an entry in
  * work/incompat, left by a volatile mount or another server.
  */
@@ -173,11 +189,11 @@ void workdir_temp(struct upper *u, char ret[16]);
  * it is a directory. Best effort: the next start cleans too.
  */
 void workdir_discard(struct upper *u, const char *name);
-struct at;
-/* Remove @at, of there, with what is in it down to a few levels. */
-int workdir_remove(struct upper *u, struct at at);
-
-/* "lowerdir=...,upperdir=...,workdir=..." as mount(8) takes it; malloced. */
-char *layer_mount_options(const struct layer_set *set);
+/*
+ * Remove @at; a directory with what is in it, down to @depth levels. What is
+ * deeper is not ours: -ENOTEMPTY.
+ */
+#define WORKDIR_DEPTH 2
+int workdir_remove(struct upper *u, struct at at, int depth);
 
 #endif

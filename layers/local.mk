@@ -12,14 +12,18 @@ liblayers_a_SOURCES = \
 	%D%/body.c \
 	%D%/change.c \
 	%D%/change.h \
+	%D%/claim.c \
+	%D%/claim.h \
+	%D%/check-claims.c \
+	%D%/check-dir.c \
+	%D%/check-index.c \
+	%D%/check-kinds.c \
 	%D%/check-marks.c \
-	%D%/check-seen.c \
+	%D%/check-shown.c \
 	%D%/check-walk.c \
 	%D%/check-work.c \
 	%D%/check.c \
 	%D%/check.h \
-	%D%/claim.c \
-	%D%/claim.h \
 	%D%/copydata.c \
 	%D%/copylate.c \
 	%D%/copymeta.c \
@@ -43,6 +47,7 @@ liblayers_a_SOURCES = \
 	%D%/lock.h \
 	%D%/lookup.c \
 	%D%/lookup.h \
+	%D%/mount-options.c \
 	%D%/node.c \
 	%D%/node.h \
 	%D%/option.c \

@@ -64,6 +64,35 @@ origin_check(const uint8_t *fb, size_t len)
 	return 0;
 }
 
+bool
+origin_is_forged(const uint8_t *fb, size_t len)
+{
+	return fb[3] & FB_FLAG_UPPER || fb[2] != len || len <= FB_HEAD;
+}
+
+/* Does @l have the object of the handle @fb, if anybody has? */
+static bool
+is_layer_of(const struct tree *t, const struct layer *l, const uint8_t *fb)
+{
+	/* ovl_check_origin_fh(): a null uuid tells no others apart. */
+	if (l->is_null_uuid && t->layers.upper &&
+	    l->dev != t->layers.upper->layer.dev)
+		return false;
+	return l->has_uuid && l->decodes_handles &&
+	       memcmp(l->uuid, fb + 5, sizeof(l->uuid)) == 0;
+}
+
+bool
+origin_has_layer(const struct tree *t, const uint8_t *fb)
+{
+	unsigned i;
+
+	for (i = 0; i < t->layers.nr_lowers; i++)
+		if (is_layer_of(t, &t->layers.lowers[i], fb))
+			return true;
+	return false;
+}
+
 int
 origin_find(struct tree *t, const uint8_t *fb, size_t len, mode_t type,
 	    struct statx *ret)
@@ -78,12 +107,7 @@ origin_find(struct tree *t, const uint8_t *fb, size_t len, mode_t type,
 		CLEANUP_CLOSE int fd = -1;
 
 		l = &t->layers.lowers[i];
-		/* ovl_check_origin_fh(): a null uuid tells no others apart. */
-		if (l->is_null_uuid && t->layers.upper &&
-		    l->dev != t->layers.upper->layer.dev)
-			continue;
-		if (!l->has_uuid || !l->decodes_handles ||
-		    memcmp(l->uuid, fb + 5, sizeof(l->uuid)) != 0)
+		if (!is_layer_of(t, l, fb))
 			continue;
 		fd = real_open_handle(l->fd, fb[4], fb + FB_HEAD,
 				      fb[2] - FB_HEAD);

@@ -70,6 +70,11 @@ bool private_is_yes(const struct tree *t, struct at at, enum private_xattr x);
  * a bit means that it is worth asking.
  */
 unsigned private_mask(const struct tree *t, struct at at);
+/*
+ * Which private xattr the stored @name is. NR_PRIVATE: private, but of no
+ * kind that we know; -ENODATA: a client's.
+ */
+int private_by_name(const struct tree *t, const char *name);
 /* Is the regular file @at metadata only? 1, 0; -EIO: a malformed mark. */
 int metacopy_get(const struct tree *t, struct at at);
 int private_remove(const struct tree *t, struct at at, enum private_xattr x);
@@ -106,6 +111,10 @@ size_t origin_encode(const struct layer *layer, struct at at, bool is_upper,
 		     uint8_t ret[ORIGIN_MAX]);
 /* ovl_check_fb_len(): 0, -EINVAL (no handle), -ENODATA (says nothing here). */
 int origin_check(const uint8_t *fb, size_t len);
+/* Is such a handle one that nobody writes: of an upper object, or too long? */
+bool origin_is_forged(const uint8_t *fb, size_t len);
+/* Is it of a file system of the lowers, which can tell whether it is stale? */
+bool origin_has_layer(const struct tree *t, const uint8_t *fb);
 /* Describe the lower object of such a handle. -ENODATA: there is none. */
 int origin_find(struct tree *t, const uint8_t *fb, size_t len, mode_t type,
 		struct statx *ret);

@@ -14,12 +14,6 @@
 int redirect_set(struct node *n, struct at at, bool is_absolute);
 
 /*
- * search.c: is @value, @len bytes and a NUL, a path as the kernel takes it, or
- * one component?
- */
-bool redirect_is_valid(const char *value, size_t len);
-
-/*
  * flatten.c: make the directory @n purely of the upper: copy all of it up,
  * make it opaque, and take out the whiteouts that then hide nothing. It can
  * move anywhere afterwards, and a kernel without redirects reads it.

@@ -16,7 +16,6 @@
 
 #include "cleanup.h"
 #include "overlay.h"
-#include "redirect.h"
 #include "search.h"
 
 /* No xattr is longer. */

@@ -50,6 +50,9 @@ struct search {
 int search_run(struct search *s);
 void search_fini(struct search *s);
 
+/* Is the redirect @value a path as the kernel takes it, or one component? */
+bool redirect_is_valid(const char *value, size_t len);
+
 static inline void
 cleanup_search(struct search *s)
 {

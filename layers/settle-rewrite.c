@@ -148,10 +148,12 @@ scan_object(struct settle *s, struct at at)
 }
 
 int
-settle_scan(struct settle *s, unsigned *ret)
+settle_scan(struct tree *t, unsigned *ret, char **ret_why)
 {
-	struct at root = { s->t->layers.upper->layer.fd, "" };
-	char state;
+	struct at root = { t->layers.upper->layer.fd, "" };
+	CLEANUP_FREE char *names = NULL;
+	char state, seen[SETTLE_USER + 1] = { 0 };
+	struct settle s = { .t = t, .value = seen, .ret_why = ret_why };
 	int r;
 
 	if (real_getxattr(root, STATE, &state, 1) == 1) {
@@ -160,13 +162,13 @@ settle_scan(struct settle *s, unsigned *ret)
 				      : 1u << SETTLE_DONE;
 		return 0;
 	}
-	s->value[SETTLE_TRUSTED] = s->value[SETTLE_USER] = 0;
-	r = each_object(s, scan_object);
-	if (r < 0)
-		return r;
-	*ret = (unsigned)s->value[SETTLE_TRUSTED] << SETTLE_TRUSTED |
-	       (unsigned)s->value[SETTLE_USER] << SETTLE_USER;
-	return 0;
+	s.names = names = malloc(TREE_XATTR_MAX);
+	if (!names)
+		return -ENOMEM;
+	r = each_object(&s, scan_object);
+	*ret = (unsigned)seen[SETTLE_TRUSTED] << SETTLE_TRUSTED |
+	       (unsigned)seen[SETTLE_USER] << SETTLE_USER;
+	return r < 0 ? r : 0;
 }
 
 /* Is any of the listed names in one of the two namespaces? */

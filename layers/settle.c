@@ -183,7 +183,7 @@ choose_options(struct settle *s, struct tree_config *c, unsigned *ret_marks,
 	r = tree_open(c, NULL, NULL, &s->t, s->ret_why);
 	if (r < 0)
 		return r;
-	r = settle_scan(s, ret_marks);
+	r = settle_scan(s->t, ret_marks, s->ret_why);
 	if (r == 0)
 		r = choose_prefix(s, c, *ret_marks);
 	if (r == 0)
@@ -283,7 +283,7 @@ tree_settle(struct tree_config *config, const struct settle_options *o,
 	if (r == 0)
 		r = settle(&s, config);
 	if (r == 0)
-		ret->mount_options = layer_mount_options(&s.t->layers);
+		ret->mount_options = layer_mount_options(&s.t->layers, false);
 	if (r < 0 && !*ret_why)
 		(void)layer_why(ret_why, r,
 				"%s; nothing is lost, run settle again",

@@ -44,7 +44,7 @@ int settle_strip_links(struct settle *s, struct at at, mode_t type);
 /*
  * settle-rewrite.c: which marks the upper has, bits 1u << SETTLE_...; or what
  * an earlier run did: BEGUN to rewrite them, user.overlay.* counts yet;
- * SWITCHED, trusted.overlay.* does; DONE.
+ * SWITCHED, trusted.overlay.* does; DONE. On failure @ret has what was seen.
  */
 enum {
 	SETTLE_TRUSTED,
@@ -53,7 +53,7 @@ enum {
 	SETTLE_SWITCHED,
 	SETTLE_DONE,
 };
-int settle_scan(struct settle *s, unsigned *ret);
+int settle_scan(struct tree *t, unsigned *ret, char **ret_why);
 /* Make trusted.overlay.* of all marks, whatever an earlier try left. */
 int settle_rewrite(struct settle *s);
 /* Has the object @at xattrs that look different after that? 1, 0 or errno. */

@@ -192,7 +192,7 @@ tree_open(const struct tree_config *config, tree_warn warn, void *warn_ctx,
 		if (!config->is_at_rest)
 			uuid_open(t, (enum uuid)config->uuid);
 		r = set_traps(t);
-		if (r == 0 && t->layers.features.index)
+		if (r == 0 && t->layers.features.index && !config->is_at_rest)
 			r = index_open(t, ret_why);
 		if (r == 0 && t->layers.features.links)
 			r = alias_tables_new(t);

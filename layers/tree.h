@@ -161,32 +161,37 @@ struct settle_options {
 int tree_settle(struct tree_config *config, const struct settle_options *o,
 		struct settle_result *ret, char **ret_why);
 
-enum check_state {
-	CHECK_NOTE, /* nothing is wrong */
-	CHECK_REPAIRABLE, /* wrong: "remedy" mends it, if told to */
-	CHECK_REPAIRED, /* it was wrong, "remedy" was done */
-	CHECK_FAILED, /* "remedy" was tried: "error" */
-	CHECK_LEFT, /* wrong, and "remedy" is for the user to do */
-};
-
-/* What tree_check() found; all borrowed. */
+/* Something about an upper that tree_check() found. */
 struct check_finding {
-	const char *path; /* from the upper; "." for that; or "WORK/..." */
-	enum check_state state;
-	const char *what, *remedy; /* remedy: NULL in a note */
+	const char *path; /* from the upper, "." is its root; or of the work
+			     directory, as that was given */
+	const char *kind; /* one word, as in veneer-check(8) */
+	const char *what; /* is wrong, and what it means */
+	const char *action; /* what repairs will do, or did; or what its owner
+			       is to do; may be ""; of a note NULL */
+	enum check_state {
+		CHECK_NOTE, /* no error */
+		CHECK_REPAIRABLE, /* an error that repairs would mend */
+		CHECK_REPAIRED,
+		CHECK_LEFT, /* nobody but its owner can mend it */
+		CHECK_FAILED, /* to be mended, or even looked at: see error */
+	} state;
 	int error; /* negative errno, of CHECK_FAILED */
 };
 
 struct check_result {
 	uint64_t nr_objects; /* looked at */
 	uint64_t nr_notes, nr_repaired;
-	uint64_t nr_left; /* all that is wrong still */
-	char *mount_options; /* owned by the caller; NULL on failure: with
-				what overlayfs reads this upper */
+	uint64_t nr_left; /* errors that are still there */
+	uint64_t nr_unread; /* of those: what could not be looked at */
+	char *mount_options; /* owned by the caller: what overlayfs reads the
+				upper with; NULL on failure, or if it cannot
+				(whiteouts=oci) */
 };
 
 struct check_options {
-	bool repairs; /* else nothing at all is written */
+	bool repairs;
+	/* Called for each finding, which is borrowed. */
 	void (*found)(void *ctx, const struct check_finding *f);
 	/* Called after each object; @so_far is borrowed. NULL: none. */
 	void (*progress)(void *ctx, const struct check_result *so_far);
@@ -194,11 +199,14 @@ struct check_options {
 };
 
 /*
- * Look whether the upper of @config, which nobody uses, is one that overlayfs
- * could have written over these lowers (overlay.md 12.3). Options for the
- * format are chosen by what is there.
- * Returns 0 whatever it finds; what tree_open() says, with a line in *@ret_why
- * (malloced), if it cannot be looked at. *@ret is filled in any case.
+ * Check the upper of @config, which nobody uses, and its work directory, for
+ * what overlayfs or veneer would not have left there. Changes nothing, or with
+ * o->repairs what it can mend without losing or exposing anything. The options
+ * for reading it are chosen by what is there, but for userxattr.
+ * Returns 0 however much was found, or, with a line in *@ret_why (malloced),
+ * -EPERM (trusted.* marks need root), -EINVAL (repairs, and marks of both
+ * kinds: userxattr is to say which count), what tree_open() says, -ENOMEM.
+ * *@ret is filled in any case.
  */
 int tree_check(struct tree_config *config, const struct check_options *o,
 	       struct check_result *ret, char **ret_why);

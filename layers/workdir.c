@@ -15,21 +15,6 @@
 #include "layer.h"
 #include "real.h"
 
-#define WORK "work"
-#define INCOMPAT "incompat"
-/* Our own entry there, while we run with interlock=on. */
-#define INTERLOCK "veneer-live"
-/* Entries so deep below work/ are removed; deeper ones are not ours. */
-#define CLEAN_DEPTH 2
-
-static int remove_tree(struct upper *u, struct at at, int depth);
-
-int
-workdir_remove(struct upper *u, struct at at)
-{
-	return remove_tree(u, at, CLEAN_DEPTH);
-}
-
 /* Remove what is in the directory @at, down to @depth levels. */
 static int
 remove_children(struct upper *u, struct at at, int depth)
@@ -50,14 +35,13 @@ remove_children(struct upper *u, struct at at, int depth)
 	while (r == 0 && (e = readdir(d))) {
 		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
 			continue;
-		r = remove_tree(u, AT(dirfd(d), e->d_name), depth);
+		r = workdir_remove(u, AT(dirfd(d), e->d_name), depth);
 	}
 	return r;
 }
 
-/* Remove @at; a directory with what is in it, down to @depth levels. */
-static int
-remove_tree(struct upper *u, struct at at, int depth)
+int
+workdir_remove(struct upper *u, struct at at, int depth)
 {
 	int r = real_unlink(u, at, 0);
 
@@ -78,7 +62,7 @@ check_incompat(struct upper *u, char **ret_why)
 	struct dirent *e;
 	int fd;
 
-	fd = openat(u->base_fd, WORK "/incompat",
+	fd = openat(u->base_fd, WORKDIR_STAGING "/" WORKDIR_INCOMPAT,
 		    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return 0;
@@ -91,7 +75,7 @@ check_incompat(struct upper *u, char **ret_why)
 		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
 			continue;
 		/* Of a server that was killed: the lock says it is gone. */
-		if (strcmp(e->d_name, INTERLOCK) == 0)
+		if (strcmp(e->d_name, WORKDIR_INTERLOCK) == 0)
 			continue;
 		return layer_why(ret_why, -EINVAL,
 				 "\"%s/work/incompat/%s\" says that this upper "
@@ -131,8 +115,10 @@ make_path(struct upper *u, const char *const *names, unsigned nr)
 static int
 mark_incompat(struct upper *u)
 {
-	static const char *const dirty[] = { INCOMPAT, "volatile", "dirty" };
-	static const char *const live[] = { INCOMPAT, INTERLOCK };
+	static const char *const dirty[] = { WORKDIR_INCOMPAT, "volatile",
+					     "dirty" };
+	static const char *const live[] = { WORKDIR_INCOMPAT,
+					    WORKDIR_INTERLOCK };
 	int r = 0;
 
 	if (u->is_volatile)
@@ -145,14 +131,14 @@ mark_incompat(struct upper *u)
 int
 workdir_open(struct upper *u, char **ret_why)
 {
-	struct at work = AT(u->base_fd, WORK);
+	struct at work = AT(u->base_fd, WORKDIR_STAGING);
 	struct statx stx;
 	int r;
 
 	r = check_incompat(u, ret_why);
 	if (r < 0)
 		return r;
-	r = remove_tree(u, work, CLEAN_DEPTH);
+	r = workdir_remove(u, work, WORKDIR_DEPTH);
 	if (r < 0 && r != -ENOENT)
 		return layer_why(ret_why, -EROFS,
 				 "cannot clean \"%s/work\" (%s): remove what "
@@ -185,13 +171,15 @@ workdir_close(struct upper *u)
 	if (u->whiteout[0])
 		workdir_discard(u, u->whiteout);
 	if (u->has_interlock) {
-		fd = real_open_dir(AT(u->work_fd, INCOMPAT));
+		fd = real_open_dir(AT(u->work_fd, WORKDIR_INCOMPAT));
 		if (fd >= 0) {
-			(void)real_unlink(u, AT(fd, INTERLOCK), AT_REMOVEDIR);
+			(void)real_unlink(u, AT(fd, WORKDIR_INTERLOCK),
+					  AT_REMOVEDIR);
 			(void)real_close(fd);
 		}
 		/* Not if the upper is marked as volatile. */
-		(void)real_unlink(u, AT(u->work_fd, INCOMPAT), AT_REMOVEDIR);
+		(void)real_unlink(u, AT(u->work_fd, WORKDIR_INCOMPAT),
+				  AT_REMOVEDIR);
 	}
 	(void)close(u->work_fd);
 	u->work_fd = -1;
@@ -206,5 +194,5 @@ workdir_temp(struct upper *u, char ret[16])
 void
 workdir_discard(struct upper *u, const char *name)
 {
-	(void)remove_tree(u, AT(u->work_fd, name), 1);
+	(void)workdir_remove(u, AT(u->work_fd, name), 1);
 }

@@ -68,24 +68,36 @@ private_is_yes(const struct tree *t, struct at at, enum private_xattr x)
 	return private_get(t, at, x, v, sizeof(v)) == 1 && v[0] == 'y';
 }
 
+int
+private_by_name(const struct tree *t, const char *name)
+{
+	const char *const *names = private_names[t->layers.features.userxattr];
+	int i;
+
+	if (!xattr_is_private(t, name) || xattr_is_escaped(t, name))
+		return -ENODATA;
+	for (i = 0; i < NR_PRIVATE; i++)
+		if (strcmp(name, names[i]) == 0)
+			return i;
+	return NR_PRIVATE;
+}
+
 unsigned
 private_mask(const struct tree *t, struct at at)
 {
-	const char *const *names = private_names[t->layers.features.userxattr];
 	char list[1024], *p;
-	unsigned mask = 0, i;
+	unsigned mask = 0;
 	ssize_t n;
+	int x;
 
 	n = real_listxattr(at, list, sizeof(list) - 1);
 	if (n < 0)
 		return n == -EOPNOTSUPP ? 0 : ~0u;
 	list[n] = '\0';
 	for (p = list; p < list + n; p += strlen(p) + 1) {
-		if (!xattr_is_private(t, p))
-			continue;
-		for (i = 0; i < NR_PRIVATE; i++)
-			if (strcmp(p, names[i]) == 0)
-				mask |= 1u << i;
+		x = private_by_name(t, p);
+		if (x >= 0 && x < NR_PRIVATE)
+			mask |= 1u << x;
 	}
 	return mask;
 }

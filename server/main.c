@@ -12,8 +12,8 @@ static void
 usage(FILE *to)
 {
 	fputs("usage: veneer serve OPTION ...   serve merged trees over 9P\n"
-	      "       veneer check OPTION ...   check an upper, or repair "
-	      "it\n"
+	      "       veneer check OPTION ...   look for errors in an upper at "
+	      "rest\n"
 	      "       veneer settle OPTION ...  make an upper ready for "
 	      "overlayfs\n"
 	      "       veneer --version | --help\n"

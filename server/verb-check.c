@@ -1,29 +1,27 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* `veneer check`: is an upper at rest as overlayfs would have left it? */
+/* `veneer check`: is an upper at rest as overlayfs and veneer leave one? */
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "cleanup.h"
 #include "config-tree.h"
-#include "config.h"
 #include "log.h"
 #include "tree.h"
 #include "verb.h"
 
-/* As fsck's. */
+/* As fsck(8) has them. */
 enum {
-	CHECK_EXIT_CLEAN = 0,
-	CHECK_EXIT_REPAIRED = 1,
-	CHECK_EXIT_LEFT = 4,
-	CHECK_EXIT_FAILED = 8,
-	CHECK_EXIT_USAGE = 16,
+	CODE_OK = 0,
+	CODE_REPAIRED = 1,
+	CODE_LEFT = 4,
+	CODE_FAILED = 8,
+	CODE_USAGE = 16
 };
 
 static const struct option longs[] = {
@@ -47,22 +45,22 @@ usage(void)
 	     "  --upper DIR           the upper; nothing may be using it\n"
 	     "  --work DIR            its work directory [UPPER.work]\n"
 	     "  -o, --options K=V,... overlayfs mount options: lowerdir=,...\n"
-	     "  --repair              mend what can be mended without loss\n"
-	     "  --quiet               print only what is wrong\n"
+	     "  --repair              mend what can be mended\n"
+	     "  --quiet               errors only: no notes, no summary\n"
 	     "  --help                print this\n\n"
 	     "veneer-check(8) says more.");
 }
 
 /* What the command line says, and what is known while it runs. */
-struct args {
+struct run {
 	struct tree_config *tree; /* owned */
 	bool repairs, is_quiet, wants_help;
-	bool is_printed; /* a line of progress is on the terminal */
-	struct timespec last; /* when it was */
+	struct timespec last; /* when progress was printed */
+	bool is_printed; /* and the cursor is on that line */
 };
 
 static int
-apply(struct args *a, int id, const char *arg, const char *text)
+apply(struct run *a, int id, const char *arg, const char *text)
 {
 	switch (id) {
 	case 'l':
@@ -94,7 +92,7 @@ apply(struct args *a, int id, const char *arg, const char *text)
 }
 
 static int
-parse(struct args *a, int argc, char **argv)
+parse(struct run *a, int argc, char **argv)
 {
 	int id, r = 0;
 
@@ -121,17 +119,17 @@ parse(struct args *a, int argc, char **argv)
 }
 
 static void
-end_progress(struct args *a)
+end_progress(struct run *a)
 {
 	if (a->is_printed)
-		(void)fputc('\n', stderr);
+		(void)fputs("\r\033[K", stderr);
 	a->is_printed = false;
 }
 
 static void
 print_progress(void *ctx, const struct check_result *so_far)
 {
-	struct args *a = ctx;
+	struct run *a = ctx;
 	struct timespec now;
 
 	(void)clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
@@ -143,23 +141,22 @@ print_progress(void *ctx, const struct check_result *so_far)
 		      so_far->nr_objects);
 }
 
-/* A path as it can be printed: no byte of it reaches a terminal as more. */
+/* On one line, whatever is in it. */
 static void
 print_path(const char *path)
 {
-	for (; *path; path++) {
-		if ((unsigned char)*path < 0x20 || *path == 0x7f ||
-		    *path == '\\')
+	for (; *path; path++)
+		if ((unsigned char)*path < ' ' || *path == '\\' ||
+		    *path == 0x7f)
 			printf("\\%03o", (unsigned char)*path);
 		else
 			(void)putchar(*path);
-	}
 }
 
 static void
 print_finding(void *ctx, const struct check_finding *f)
 {
-	struct args *a = ctx;
+	struct run *a = ctx;
 
 	if (f->state == CHECK_NOTE && a->is_quiet)
 		return;
@@ -167,51 +164,53 @@ print_finding(void *ctx, const struct check_finding *f)
 	print_path(f->path);
 	switch (f->state) {
 	case CHECK_NOTE:
-		printf(": note: %s\n", f->what);
+		printf(": note: %s", f->what);
 		break;
 	case CHECK_REPAIRABLE:
-		printf(": %s (--repair: %s)\n", f->what, f->remedy);
+		printf(": error: %s; --repair will %s", f->what, f->action);
 		break;
 	case CHECK_REPAIRED:
-		printf(": %s: repaired (%s)\n", f->what, f->remedy);
-		break;
-	case CHECK_FAILED:
-		printf(": %s: cannot be repaired (%s): %s\n", f->what,
-		       f->remedy, strerror(-f->error));
+		printf(": repaired: %s; did %s", f->what, f->action);
 		break;
 	case CHECK_LEFT:
-		printf(": %s: %s\n", f->what, f->remedy);
+		printf(": error: %s; %s", f->what, f->action);
+		break;
+	case CHECK_FAILED:
+		printf(": error: %s%s%s: %s", f->what,
+		       *f->action ? "; failed to " : "", f->action,
+		       strerror(-f->error));
+		break;
 	}
+	printf(" [%s]\n", f->kind);
 }
 
 static void
 print_summary(const struct check_result *res)
 {
-	printf("%" PRIu64 " objects: %" PRIu64 " repaired, %" PRIu64
-	       " wrong, %" PRIu64 " notes\n",
+	printf("checked %" PRIu64 " objects: %" PRIu64 " errors repaired, "
+	       "%" PRIu64 " left, %" PRIu64 " notes\n",
 	       res->nr_objects, res->nr_repaired, res->nr_left, res->nr_notes);
-	(void)fputs("mount -t overlay overlay -o ", stdout);
 	if (res->mount_options)
-		verb_print_quoted(res->mount_options);
-	(void)puts(" DIR");
+		verb_print_mount(res->mount_options);
+	else
+		puts("no kernel reads whiteouts=oci");
 }
 
 static int
-check(struct args *a)
+check(struct run *a)
 {
-	bool wants_progress = !a->is_quiet && isatty(STDERR_FILENO);
 	struct check_options o = {
 		.repairs = a->repairs,
 		.found = print_finding,
-		.progress = wants_progress ? print_progress : NULL,
 		.ctx = a,
 	};
 	CLEANUP_FREE char *why = NULL;
 	struct check_result res;
 	int r;
 
-	(void)umask(0);
-	verb_raise_limits();
+	verb_prepare();
+	if (!a->is_quiet && isatty(STDERR_FILENO))
+		o.progress = print_progress;
 	(void)clock_gettime(CLOCK_MONOTONIC_COARSE, &a->last);
 	r = tree_check(a->tree, &o, &res, &why);
 	end_progress(a);
@@ -220,23 +219,23 @@ check(struct args *a)
 	else if (!a->is_quiet)
 		print_summary(&res);
 	free(res.mount_options);
-	if (r < 0)
-		return CHECK_EXIT_FAILED;
+	if (r < 0 || res.nr_unread > 0)
+		return CODE_FAILED;
 	if (res.nr_left > 0)
-		return CHECK_EXIT_LEFT;
-	return res.nr_repaired > 0 ? CHECK_EXIT_REPAIRED : CHECK_EXIT_CLEAN;
+		return CODE_LEFT;
+	return res.nr_repaired > 0 ? CODE_REPAIRED : CODE_OK;
 }
 
 int
 verb_check(int argc, char **argv)
 {
-	struct args a = { 0 };
-	int code = CHECK_EXIT_USAGE;
+	struct run a = { .repairs = false };
+	int code = CODE_USAGE;
 
 	if (parse(&a, argc, argv) == 0) {
 		if (a.wants_help)
 			usage();
-		code = a.wants_help ? CHECK_EXIT_CLEAN : check(&a);
+		code = a.wants_help ? CODE_OK : check(&a);
 	}
 	tree_config_free(a.tree);
 	return code;

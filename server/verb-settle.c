@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -143,10 +142,7 @@ print_summary(const struct settle_result *res)
 	       " marks\n",
 	       res->nr_flattened, res->nr_completed, res->nr_copied,
 	       res->bytes_copied / MIB, res->nr_linked, res->nr_rewritten);
-	(void)fputs("mount -t overlay overlay -o ", stdout);
-	if (res->mount_options)
-		verb_print_quoted(res->mount_options);
-	(void)puts(" DIR");
+	verb_print_mount(res->mount_options);
 }
 
 static int
@@ -163,8 +159,7 @@ settle(const struct args *a)
 	struct settle_result res;
 	int r;
 
-	(void)umask(0);
-	verb_raise_limits();
+	verb_prepare();
 	(void)clock_gettime(CLOCK_MONOTONIC_COARSE, &p.last);
 	r = tree_settle(a->tree, &o, &res, &why);
 	if (p.is_printed)

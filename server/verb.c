@@ -1,13 +1,27 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What the verbs that serve nothing share. */
+/* What verbs that work on an upper at rest share. */
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 #include "verb.h"
 
 void
-verb_print_quoted(const char *s)
+verb_prepare(void)
+{
+	struct rlimit lim;
+
+	(void)umask(0);
+	if (getrlimit(RLIMIT_NOFILE, &lim) == 0) {
+		lim.rlim_cur = lim.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &lim);
+	}
+}
+
+/* For a shell: as it is if nothing in it means anything there. */
+static void
+print_quoted(const char *s)
 {
 	static const char plain[] =
 		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -27,12 +41,10 @@ verb_print_quoted(const char *s)
 }
 
 void
-verb_raise_limits(void)
+verb_print_mount(const char *options)
 {
-	struct rlimit lim;
-
-	if (getrlimit(RLIMIT_NOFILE, &lim) < 0)
-		return;
-	lim.rlim_cur = lim.rlim_max;
-	(void)setrlimit(RLIMIT_NOFILE, &lim);
+	(void)fputs("mount -t overlay overlay -o ", stdout);
+	if (options)
+		print_quoted(options);
+	(void)puts(" DIR");
 }

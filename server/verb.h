@@ -3,14 +3,13 @@
 #ifndef VENEER_SERVER_VERB_H
 #define VENEER_SERVER_VERB_H
 
-/* Each takes the arguments from the verb on; returns an enum exit_code. */
-int verb_settle(int argc, char **argv);
-/* As fsck(8): 0 clean, 1 repaired, 4 left, 8 failed, 16 usage. */
+/* Each takes the arguments from the verb on; returns the exit code. */
 int verb_check(int argc, char **argv);
+int verb_settle(int argc, char **argv);
 
-/* On stdout, for a shell: as it is if nothing in it means anything there. */
-void verb_print_quoted(const char *s);
-/* As many open files as there may be: deep trees need one a level. */
-void verb_raise_limits(void);
+/* No umask, and as many descriptors as we may have: one a level of a tree. */
+void verb_prepare(void);
+/* The command that mounts layers by @options (or NULL), as a shell takes it. */
+void verb_print_mount(const char *options);
 
 #endif

@@ -11,6 +11,7 @@ e2e_programs = \
 	%D%/test-kill-restart \
 	%D%/test-server
 e2e_scripts = \
+	%D%/test-check.sh \
 	%D%/test-cli.sh \
 	%D%/test-diod-client.sh \
 	%D%/test-full-upper.sh \
@@ -18,7 +19,6 @@ e2e_scripts = \
 	%D%/test-notify.sh \
 	%D%/test-reflink.sh \
 	%D%/test-rootless.sh \
-	%D%/test-check.sh \
 	%D%/test-settle.sh \
 	%D%/test-upper-in-use.sh
 check_PROGRAMS += $(e2e_programs) %D%/client

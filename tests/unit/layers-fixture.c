@@ -104,9 +104,8 @@ fixture_layers(struct fixture *f, const char *cmd)
 	fixture_sh(f, cmd);
 }
 
-/* f->options, "key=value,..." */
-static void
-set_options(struct tree_config *c, const struct fixture *f)
+void
+fixture_set_options(struct tree_config *c, const struct fixture *f)
 {
 	char copy[512], expanded[512], *rest = copy, *key, *value, *why;
 	size_t len;
@@ -148,7 +147,7 @@ make_config(struct fixture *f, bool with_upper)
 		set(c, "work", f, "work");
 	}
 	if (f->options)
-		set_options(c, f);
+		fixture_set_options(c, f);
 	return c;
 }
 

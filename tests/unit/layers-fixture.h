@@ -32,6 +32,8 @@ int fixture_teardown(void **state);
 void fixture_open(struct fixture *f, bool with_upper);
 /* The same with an upper; returns what tree_open() says. */
 int fixture_try_open(struct fixture *f);
+/* Set what is in f->options. */
+void fixture_set_options(struct tree_config *c, const struct fixture *f);
 /* Close the tree, keep the layers. */
 void fixture_close(struct fixture *f);
 /* Fresh, empty layers (the tree is closed), then the shell command @cmd. */

@@ -6,6 +6,8 @@ LAYERS_TEST_LDADD = liblayersfixture.a liblayers.a $(CMOCKA_LIBS)
 check_LIBRARIES += liblayersfixture.a
 liblayersfixture_a_CPPFLAGS = $(LAYERS_TEST_CPPFLAGS)
 liblayersfixture_a_SOURCES = \
+	%D%/layers-check.c \
+	%D%/layers-check.h \
 	%D%/layers-fixture.c \
 	%D%/layers-fixture.h \
 	%D%/layers-golden.c \
@@ -16,9 +18,14 @@ liblayersfixture_a_SOURCES = \
 
 layers_unit_tests = \
 	%D%/test-layers-acl \
-	%D%/test-layers-check \
 	%D%/test-layers-claim \
 	%D%/test-layers-edited \
+	%D%/test-layers-check-dirs \
+	%D%/test-layers-check-failure \
+	%D%/test-layers-check-marks \
+	%D%/test-layers-check-origins \
+	%D%/test-layers-check-own \
+	%D%/test-layers-check-work \
 	%D%/test-layers-failure \
 	%D%/test-layers-failure-options \
 	%D%/test-layers-follow \
@@ -46,9 +53,6 @@ TESTS += $(layers_unit_tests)
 %C%_test_layers_acl_CPPFLAGS = $(LAYERS_TEST_CPPFLAGS)
 %C%_test_layers_acl_LDADD = $(LAYERS_TEST_LDADD)
 
-%C%_test_layers_check_SOURCES = %D%/test-layers-check.c
-%C%_test_layers_check_CPPFLAGS = $(LAYERS_TEST_CPPFLAGS)
-%C%_test_layers_check_LDADD = $(LAYERS_TEST_LDADD)
 %C%_test_layers_claim_SOURCES = %D%/test-layers-claim.c
 %C%_test_layers_claim_CPPFLAGS = $(LAYERS_TEST_CPPFLAGS)
 %C%_test_layers_claim_LDADD = $(LAYERS_TEST_LDADD)
@@ -56,6 +60,30 @@ TESTS += $(layers_unit_tests)
 %C%_test_layers_edited_SOURCES = %D%/test-layers-edited.c
 %C%_test_layers_edited_CPPFLAGS = $(LAYERS_TEST_CPPFLAGS)
 %C%_test_layers_edited_LDADD = $(LAYERS_TEST_LDADD)
+
+%C%_test_layers_check_dirs_SOURCES = %D%/test-layers-check-dirs.c
+%C%_test_layers_check_dirs_CPPFLAGS = $(LAYERS_TEST_CPPFLAGS)
+%C%_test_layers_check_dirs_LDADD = $(LAYERS_TEST_LDADD)
+
+%C%_test_layers_check_failure_SOURCES = %D%/test-layers-check-failure.c
+%C%_test_layers_check_failure_CPPFLAGS = $(LAYERS_TEST_CPPFLAGS)
+%C%_test_layers_check_failure_LDADD = $(LAYERS_TEST_LDADD)
+
+%C%_test_layers_check_marks_SOURCES = %D%/test-layers-check-marks.c
+%C%_test_layers_check_marks_CPPFLAGS = $(LAYERS_TEST_CPPFLAGS)
+%C%_test_layers_check_marks_LDADD = $(LAYERS_TEST_LDADD)
+
+%C%_test_layers_check_origins_SOURCES = %D%/test-layers-check-origins.c
+%C%_test_layers_check_origins_CPPFLAGS = $(LAYERS_TEST_CPPFLAGS)
+%C%_test_layers_check_origins_LDADD = $(LAYERS_TEST_LDADD)
+
+%C%_test_layers_check_own_SOURCES = %D%/test-layers-check-own.c
+%C%_test_layers_check_own_CPPFLAGS = $(LAYERS_TEST_CPPFLAGS)
+%C%_test_layers_check_own_LDADD = $(LAYERS_TEST_LDADD)
+
+%C%_test_layers_check_work_SOURCES = %D%/test-layers-check-work.c
+%C%_test_layers_check_work_CPPFLAGS = $(LAYERS_TEST_CPPFLAGS)
+%C%_test_layers_check_work_LDADD = $(LAYERS_TEST_LDADD)
 
 %C%_test_layers_failure_SOURCES = %D%/test-layers-failure.c
 %C%_test_layers_failure_CPPFLAGS = $(LAYERS_TEST_CPPFLAGS)
