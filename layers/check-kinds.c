@@ -25,9 +25,10 @@ const struct check_text check_texts[NR_CHECK_KINDS] = {
 		"whiteout-stray",
 		"a whiteout with nothing below it: overlayfs lists its name",
 		"remove it"),
-	[CHECK_WHITEOUT_OPAQUE] =
-		MENDED("whiteout-opaque", "a whiteout in an opaque directory",
-		       "remove it"),
+	[CHECK_WHITEOUT_OPAQUE] = MENDED(
+		"whiteout-opaque",
+		"a whiteout in an opaque directory: overlayfs lists its name",
+		"remove it"),
 	[CHECK_WHITEOUT_XATTR] = MENDED(
 		"whiteout-xattr",
 		"an xattr whiteout, which only lowers may have: overlayfs "

@@ -10,6 +10,7 @@
 
 #include "check.h"
 #include "index.h"
+#include "redirect.h"
 #include "search.h"
 
 /* The kernel's PATH_MAX. */
@@ -93,20 +94,24 @@ check_metacopy(struct check *k, struct check_object *o)
 	check_report(k, CHECK_METACOPY_MALFORMED, CHECK_UNTRIED);
 }
 
-/* Has the upper object the entry that its origin @fb names? */
-static bool
-is_indexed(struct check *k, const struct check_object *o, const uint8_t *fb,
+/* Is the upper object the one in the index that its origin @fb names? */
+static void
+find_entry(struct check *k, struct check_object *o, const uint8_t *fb,
 	   size_t len)
 {
 	int dir = k->t->layers.upper->index_fd;
 	char name[INDEX_NAME_MAX + 1];
 	struct statx stx;
 
-	if (dir < 0 || o->stx.stx_nlink < 2 || is_dir(o))
-		return false;
+	if (dir < 0 || is_dir(o))
+		return;
 	index_name(fb, len, name);
-	return real_statx(AT(dir, name), &stx) == 0 &&
-	       stx.stx_ino == o->stx.stx_ino;
+	if (real_statx(AT(dir, name), &stx) < 0)
+		return;
+	o->is_indexed = stx.stx_ino == o->stx.stx_ino;
+	/* Of another type: a whiteout, or a directory, for nfs_export. */
+	o->is_rival = !o->is_indexed &&
+		      ((stx.stx_mode ^ o->stx.stx_mode) & S_IFMT) == 0;
 }
 
 /* What to do about a malformed one depends on the directory's stack. */
@@ -127,7 +132,7 @@ check_origin(struct check *k, struct check_object *o)
 		check_report(k, CHECK_ORIGIN_FOREIGN, CHECK_UNTRIED);
 	if (n <= 0 || r < 0 || o->is_bad_origin)
 		return;
-	o->is_indexed = is_indexed(k, o, fb, (size_t)n);
+	find_entry(k, o, fb, (size_t)n);
 	o->is_origin_found =
 		origin_find(k->t, fb, (size_t)n, type, &o->lower) == 0;
 	if (o->is_origin_found)

@@ -43,14 +43,12 @@ visit_whiteout(struct check_level *lv, struct check_object *o)
 
 	if (!lv->is_known)
 		return;
-	/* Flattening that was cut short leaves some, which no kernel lists. */
-	if (lv->is_opaque && lv->has_origin)
-		check_report(k, CHECK_WHITEOUT_IDLE, CHECK_UNTRIED);
-	else if (lv->is_opaque)
+	if (lv->is_opaque && !lv->has_origin)
 		check_report(k, CHECK_WHITEOUT_OPAQUE, remove_whiteout(lv, o));
 	else if (lv->dir->nr_lowers == 0 && !lv->has_origin)
 		check_report(k, CHECK_WHITEOUT_STRAY, remove_whiteout(lv, o));
-	else if (check_below(lv, o->at.name, &stx) != PEEK_THERE)
+	else if (lv->is_opaque ||
+		 check_below(lv, o->at.name, &stx) != PEEK_THERE)
 		check_report(k, CHECK_WHITEOUT_IDLE, CHECK_UNTRIED);
 }
 
@@ -143,6 +141,11 @@ visit_file(struct check_level *lv, struct check_object *o)
 	if (S_ISREG(o->stx.stx_mode) && o->marks & 1u << PRIVATE_METACOPY &&
 	    !o->is_bad_metacopy && lv->is_known)
 		check_data(lv, o);
+	if (o->is_rival) {
+		check_remove_mark(lv->k, CHECK_ORIGIN_TWIN, o->at,
+				  PRIVATE_ORIGIN);
+		return;
+	}
 	/* ovl_hash_bylower(): else it has an inode number of its own. */
 	if (!o->is_origin_found || (o->lower.stx_nlink > 1 && !o->is_indexed))
 		return;
@@ -188,7 +191,8 @@ visit(struct check_level *lv, struct at at)
 		check_unreadable(k, r);
 	} else if (o.stx.stx_attributes & STATX_ATTR_MOUNT_ROOT) {
 		check_report(k, CHECK_MOUNT_POINT, CHECK_UNTRIED);
-	} else if (whiteout_is(k->t, 0, at, &o.stx) == 1) {
+	} else if (S_ISCHR(o.stx.stx_mode) &&
+		   whiteout_is(k->t, at, &o.stx) == 1) {
 		visit_whiteout(lv, &o);
 	} else {
 		check_marks(k, &o);

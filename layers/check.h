@@ -110,7 +110,8 @@ struct check_object {
 	bool is_bad_origin; /* malformed */
 	bool is_origin_found, is_origin_gone; /* its file system says that */
 	bool is_bad_metacopy;
-	bool is_indexed;
+	bool is_indexed; /* in the index, by its origin; or: */
+	bool is_rival; /* another object is */
 	struct statx lower; /* if is_origin_found */
 };
 

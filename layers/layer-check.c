@@ -238,7 +238,8 @@ unescape(char *s)
 
 /*
  * Is the directory on which an overlay is mounted the picture of @upper? It
- * shows the times of that, to the nanosecond. If it cannot be reached: yes.
+ * shows the times of that, to the nanosecond. If it cannot be reached: yes,
+ * but not if it is gone by now.
  */
 static bool
 mount_shows(const char *line, int upper)
@@ -249,7 +250,9 @@ mount_shows(const char *line, int upper)
 	if (sscanf(line, "%*s %*s %*s %*s %255s", where) != 1)
 		return true;
 	unescape(where);
-	if (stat(where, &st) < 0 || fstat(upper, &up) < 0)
+	if (stat(where, &st) < 0)
+		return errno != ENOENT;
+	if (fstat(upper, &up) < 0)
 		return true;
 	return st.st_ctim.tv_sec == up.st_ctim.tv_sec &&
 	       st.st_ctim.tv_nsec == up.st_ctim.tv_nsec &&

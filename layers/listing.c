@@ -168,7 +168,7 @@ judge(const struct tree *t, const struct layer_dir *ld,
 	/* An xattr whiteout hides only in a directory that says so. */
 	if (S_ISREG(stx.stx_mode) && !ld->has_xwhiteouts)
 		return 0;
-	r = whiteout_is(t, ld->layer, at, &stx);
+	r = whiteout_is(t, at, &stx);
 	ret->is_hidden = r == 1;
 	return r < 0 ? r : 0;
 }

@@ -12,10 +12,9 @@
 
 /*
  * Is the object that @stx describes a whiteout? Asks the disk only about
- * empty regular files of a lower layer (xattr whiteouts). 1, 0 or errno.
+ * empty regular files (xattr whiteouts). 1, 0 or errno.
  */
-int whiteout_is(const struct tree *t, unsigned layer, struct at at,
-		const struct statx *stx);
+int whiteout_is(const struct tree *t, struct at at, const struct statx *stx);
 
 /*
  * Look at @at in @layer. PEEK_THERE: *@ret describes it; PEEK_ABSENT: no such

@@ -32,10 +32,15 @@ read_flags(struct node *n, struct at at, unsigned layer, unsigned *ret)
 		return 0;
 	}
 	len = private_get(n->body->tree, at, PRIVATE_PROTATTR, letters,
-			  sizeof(letters));
-	if (len > 0 && memchr(letters, 'a', (size_t)len))
+			  sizeof(letters) - 1);
+	/* One unknown letter, and the kernel goes by none. */
+	letters[len > 0 ? len : 0] = '\0';
+	if (letters[strspn(letters, "ai")] != '\0' ||
+	    (len > 0 && strlen(letters) != (size_t)len))
+		letters[0] = '\0';
+	if (strchr(letters, 'a'))
 		flags |= IS_APPEND;
-	if (len > 0 && memchr(letters, 'i', (size_t)len))
+	if (strchr(letters, 'i'))
 		flags |= IS_IMMUTABLE;
 	*ret = flags;
 	return 0;

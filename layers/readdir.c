@@ -152,7 +152,7 @@ stream_entry(struct dirstream *s, struct node *n, const struct dirent64 *raw,
 	if (r < 0)
 		return r == -ENOENT ? 0 : r;
 	ret->d_type = IFTODT(stx.stx_mode);
-	r = whiteout_is(t, s->layer, AT(s->fd, raw->d_name), &stx);
+	r = whiteout_is(t, AT(s->fd, raw->d_name), &stx);
 	return r < 0 ? r : !r;
 }
 

@@ -12,14 +12,13 @@
 #include "overlay.h"
 
 int
-whiteout_is(const struct tree *t, unsigned layer, struct at at,
-	    const struct statx *stx)
+whiteout_is(const struct tree *t, struct at at, const struct statx *stx)
 {
 	ssize_t n;
 
 	if (S_ISCHR(stx->stx_mode))
 		return stx->stx_rdev_major == 0 && stx->stx_rdev_minor == 0;
-	if (layer == 0 || !S_ISREG(stx->stx_mode) || stx->stx_size != 0)
+	if (!S_ISREG(stx->stx_mode) || stx->stx_size != 0)
 		return 0;
 	n = private_get(t, at, PRIVATE_WHITEOUT, NULL, 0);
 	if (n == -ENODATA)
@@ -87,7 +86,7 @@ whiteout_peek(const struct tree *t, unsigned layer, struct at at,
 		return PEEK_ABSENT;
 	}
 	if (r == 0)
-		r = whiteout_is(t, layer, at, ret);
+		r = whiteout_is(t, at, ret);
 	if (r < 0)
 		return r;
 	return r == 1 ? PEEK_WHITEOUT : PEEK_THERE;

@@ -122,15 +122,15 @@ kernel redirect_dir=on,metacopy=on,index=on || fail "mount"
 umount merged
 
 # Of nobody's, with user.overlay.* marks.
-mkdir own && cp -a twin own/lower && chown -R 65534:65534 own
+mkdir own && cp -a twin own/lower && cp "$VENEER" "$(client_path)" own && chown -R 65534:65534 own
 cat >own/run <<EOF
-cd $tmp/own && mkdir upper && "$VENEER" serve --lower lower --upper upper --run '
-"$(client_path)" \$veneer_socket append d/f tail && "$(client_path)" \$veneer_socket rm h1' &&
-"$VENEER" check --lower lower --upper upper
+cd $tmp/own && mkdir upper && ./veneer serve --lower lower --upper upper --run '
+./client \$veneer_socket append d/f tail && ./client \$veneer_socket rm h1' &&
+./veneer check --lower lower --upper upper
 EOF
 setpriv --reuid=65534 --regid=65534 --clear-groups -- bash own/run >out 2>&1 ||
 	fail "nobody's upper: $(cat out)"
 grep -q 'upper.work,userxattr DIR$' out || fail "nobody's mount options: $(cat out)"
-setpriv --reuid=65534 --regid=65534 --clear-groups -- "$VENEER" check --lower own/lower --upper own/upper \
+setpriv --reuid=65534 --regid=65534 --clear-groups -- own/veneer check --lower own/lower --upper own/upper \
 	-o userxattr=off >out 2>&1
 [ $? = 8 ] && grep -q 'nobody but root' out || fail "nobody's trusted marks: $(cat out)"

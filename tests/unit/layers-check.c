@@ -18,7 +18,7 @@ static const char functions[] =
 	"%A@ %n %i\\n' | sort; find upper/ work/ | sort | xargs getfattr -h -d "
 	"-m - -e hex; }\n"
 	/* The log is the machine's: a warning may be another test's. */
-	"shows() { for i in 1 2 3 4 5; do tag=\"veneer-check $$ $i\"; echo "
+	"shows() { for i in $(seq 40); do tag=\"veneer-check $$ $i\"; echo "
 	"\"$tag\" >/dev/kmsg; mkdir -p merged; mount -t overlay overlay -o "
 	"\"$1\" merged || return; (cd merged && find . -ls >/dev/null && find "
 	". -type f -exec cat {} + >/dev/null && eval \"$2\") 2>err; r=$?; "

@@ -22,6 +22,10 @@ static const struct check_case cases[] = {
 	  "upper/d",
 	  NULL, "d/w whiteout-opaque r",
 	  "[ -z \"$(ls -A d)\" ] && [ $(date -r d +%Y) = 2001 ] && rmdir d" },
+	{ "the same, with an origin, which hides it",
+	  "mkdir -p lower1/d upper/d; touch lower1/d/w; mark opaque y upper/d; "
+	  "mknod upper/d/w c 0 0; mark origin '' upper/d",
+	  NULL, "d/w whiteout-idle n", "[ -z \"$(ls -A d)\" ] && rmdir d" },
 	{ "hiding nothing",
 	  "mkdir lower1/d upper/d; mknod upper/d/w c 0 0; mknod lower1/v c 0 "
 	  "0; mknod upper/v c 0 0; touch lower2/v",

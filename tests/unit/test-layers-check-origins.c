@@ -66,7 +66,7 @@ static const struct check_case cases[] = {
 	{ "of two, one of which is in the index",
 	  "echo h >lower1/h1; ln lower1/h1 lower1/h2; ln lower1/h1 lower2/h3; "
 	  "K index=on 'chmod 600 h1'; cp --preserve=all upper/h1 upper/a",
-	  NULL, "", NULL },
+	  NULL, "a origin-twin r", NULL },
 };
 
 static void

@@ -82,8 +82,8 @@ static const struct value {
 	{ "a", LARGE },
 };
 
-static const char *const objects[] = { "upper/ud", "upper/uf", "lower1/ld",
-				       "lower1/lf" };
+static const char *const objects[] = { "upper/ud",  "upper/uf",  "upper/ue",
+				       "lower1/ld", "lower1/lf", "lower1/le" };
 
 static const char layers[] =
 	"mkdir upper/ud lower2/ud lower1/ld lower2/ld lower2/other "
@@ -91,7 +91,8 @@ static const char layers[] =
 	">upper/uf; echo l >lower2/uf; echo u >lower1/ld/u; echo l "
 	">lower2/ld/l; echo u >lower1/lf; echo l >lower2/lf; echo o "
 	">lower2/other/o; echo p >lower2/plain; ln -s other lower2/link; "
-	"mknod lower1/white c 0 0; mkdir lower2/white; echo ok >lower2/ok";
+	"mknod lower1/white c 0 0; mkdir lower2/white; echo ok >lower2/ok; "
+	": >upper/ue; : >lower1/le";
 
 /* --- What is seen ------------------------------------------------------------ */
 
@@ -247,7 +248,7 @@ one(struct fixture *f, const char *object, const char *mark,
 	fixture_open(f, true);
 	see(f, name, ours);
 	/* All other names, and what is in them. */
-	assert_string_equal("ld lf link ok other plain ud uf",
+	assert_string_equal("ld le lf link ok other plain ud ue uf",
 			    fixture_list(f, ""));
 	assert_string_equal("ok\n", fixture_read(f, "ok"));
 	fixture_close(f);

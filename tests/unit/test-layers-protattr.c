@@ -97,11 +97,28 @@ kept(void **state)
 		      "lower2/da");
 }
 
+/* A value with any other letter is none (ovl_check_protattr()). */
+static void
+malformed(void **state)
+{
+	struct fixture *f = *state;
+
+	SKIP_UNLESS_ROOT();
+	fixture_layers(f, "touch upper/f upper/g; setfattr -n "
+			  "trusted.overlay.protattr -v iz upper/f; setfattr -n "
+			  "trusted.overlay.protattr -v i upper/g");
+	fixture_open(f, true);
+	assert_int_equal(0, fixture_do(f, "chmod", "f", "600"));
+	assert_int_equal(-EPERM, fixture_do(f, "chmod", "g", "600"));
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(kept, fixture_setup,
+						fixture_teardown),
+		cmocka_unit_test_setup_teardown(malformed, fixture_setup,
 						fixture_teardown),
 	};
 
