@@ -238,8 +238,8 @@ unescape(char *s)
 
 /*
  * Is the directory on which an overlay is mounted the picture of @upper? It
- * shows the times of that, to the nanosecond. If it cannot be reached: yes,
- * but not if it is gone by now.
+ * shows the times of that, to the nanosecond. One that is gone by now, or where
+ * we may not go, is taken for another's: a path like "upper" is no sign.
  */
 static bool
 mount_shows(const char *line, int upper)
@@ -248,12 +248,10 @@ mount_shows(const char *line, int upper)
 	struct stat st, up;
 
 	if (sscanf(line, "%*s %*s %*s %*s %255s", where) != 1)
-		return true;
+		return false;
 	unescape(where);
-	if (stat(where, &st) < 0)
-		return errno != ENOENT;
-	if (fstat(upper, &up) < 0)
-		return true;
+	if (stat(where, &st) < 0 || fstat(upper, &up) < 0)
+		return false;
 	return st.st_ctim.tv_sec == up.st_ctim.tv_sec &&
 	       st.st_ctim.tv_nsec == up.st_ctim.tv_nsec &&
 	       st.st_mtim.tv_nsec == up.st_mtim.tv_nsec;

@@ -1,33 +1,18 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* `veneer settle`: an upper at rest, made ready for overlayfs. */
-#include <errno.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "cleanup.h"
-#include "config-tree.h"
 #include "config.h"
 #include "log.h"
 #include "tree.h"
 #include "verb.h"
 
 #define MIB (UINT64_C(1) << 20)
-
-static const struct option longs[] = {
-	{ "lower", required_argument, NULL, 'l' },
-	{ "upper", required_argument, NULL, 'u' },
-	{ "work", required_argument, NULL, 'w' },
-	{ "options", required_argument, NULL, 'o' },
-	{ "trusted", no_argument, NULL, 't' },
-	{ "quiet", no_argument, NULL, 'q' },
-	{ "help", no_argument, NULL, 'h' },
-	{ 0 },
-};
 
 static void
 usage(void)
@@ -46,91 +31,14 @@ usage(void)
 	     "veneer-settle(8) says more.");
 }
 
-/* What the command line says. */
-struct args {
-	struct tree_config *tree; /* owned */
-	bool is_user, is_quiet, wants_help;
-};
-
-/* What is known while it runs. */
-struct progress {
-	struct timespec last; /* when a line was printed */
-	bool is_printed;
-};
-
-static int
-apply(struct args *a, int id, const char *arg, const char *text)
-{
-	switch (id) {
-	case 'l':
-		return config_tree_set(a->tree, "--lower", "lower", arg);
-	case 'u':
-		return config_tree_set(a->tree, "--upper", "upper", arg);
-	case 'w':
-		return config_tree_set(a->tree, "--work", "work", arg);
-	case 'o':
-		return config_tree_set_kernel(a->tree, arg);
-	case 't':
-		a->is_user = true;
-		return 0;
-	case 'q':
-		a->is_quiet = true;
-		return 0;
-	case 'h':
-		a->wants_help = true;
-		return 0;
-	case ':':
-		log_line(LOG_ERR, "%s needs a value", text);
-		return -EINVAL;
-	default:
-		log_line(LOG_ERR,
-			 "unknown option \"%s\": see veneer settle --help",
-			 text);
-		return -EINVAL;
-	}
-}
-
-static int
-parse(struct args *a, int argc, char **argv)
-{
-	int id, r = 0;
-
-	a->tree = tree_config_new();
-	if (!a->tree)
-		return -ENOMEM;
-	optind = 1;
-	opterr = 0;
-	while (r == 0 && !a->wants_help &&
-	       (id = getopt_long(argc, argv, ":o:h", longs, NULL)) != -1)
-		r = apply(a, id, optarg, argv[optind - 1]);
-	if (r < 0 || a->wants_help)
-		return r;
-	if (optind < argc) {
-		log_line(LOG_ERR, "unexpected argument \"%s\"", argv[optind]);
-		return -EINVAL;
-	}
-	if (!tree_config_has_layers(a->tree)) {
-		log_line(LOG_ERR, "nothing to settle: give --lower DIR and "
-				  "--upper DIR (see veneer settle --help)");
-		return -EINVAL;
-	}
-	return 0;
-}
-
 static void
 print_progress(void *ctx, const struct settle_result *so_far)
 {
-	struct progress *p = ctx;
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-	if (now.tv_sec - p->last.tv_sec < 1)
-		return;
-	p->last = now;
-	p->is_printed = true;
-	(void)fprintf(stderr,
-		      "\rsettled %" PRIu64 " objects, %" PRIu64 " MiB copied ",
-		      so_far->nr_objects, so_far->bytes_copied / MIB);
+	if (verb_progress_is_due(ctx))
+		(void)fprintf(stderr,
+			      "\rsettled %" PRIu64 " objects, %" PRIu64
+			      " MiB copied ",
+			      so_far->nr_objects, so_far->bytes_copied / MIB);
 }
 
 static void
@@ -146,12 +54,12 @@ print_summary(const struct settle_result *res)
 }
 
 static int
-settle(const struct args *a)
+settle(const struct verb_args *a)
 {
-	struct progress p = { .is_printed = false };
+	struct verb_progress p;
 	bool wants_progress = !a->is_quiet && isatty(STDERR_FILENO);
 	struct settle_options o = {
-		.is_user = a->is_user,
+		.is_user = a->is_set, /* --trusted */
 		.progress = wants_progress ? print_progress : NULL,
 		.ctx = &p,
 	};
@@ -160,10 +68,9 @@ settle(const struct args *a)
 	int r;
 
 	verb_prepare();
-	(void)clock_gettime(CLOCK_MONOTONIC_COARSE, &p.last);
+	verb_progress_begin(&p);
 	r = tree_settle(a->tree, &o, &res, &why);
-	if (p.is_printed)
-		(void)fputc('\n', stderr);
+	verb_progress_end(&p);
 	if (r < 0)
 		log_line(LOG_ERR, "%s", why ? why : strerror(-r));
 	else if (!a->is_quiet)
@@ -175,10 +82,10 @@ settle(const struct args *a)
 int
 verb_settle(int argc, char **argv)
 {
-	struct args a = { 0 };
+	struct verb_args a;
 	int code = EXIT_USAGE;
 
-	if (parse(&a, argc, argv) == 0) {
+	if (verb_parse("settle", "trusted", argc, argv, &a) == 0) {
 		if (a.wants_help)
 			usage();
 		code = a.wants_help ? EXIT_OK : settle(&a);
