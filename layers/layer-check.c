@@ -238,7 +238,7 @@ unescape(char *s)
 
 /*
  * Is the directory on which an overlay is mounted the picture of @upper? It
- * shows the times of that, to the nanosecond. One that is gone by now, or where
+ * shows the inode number and the times of that. One that is gone by now, or where
  * we may not go, is taken for another's: a path like "upper" is no sign.
  */
 static bool
@@ -252,9 +252,9 @@ mount_shows(const char *line, int upper)
 	unescape(where);
 	if (stat(where, &st) < 0 || fstat(upper, &up) < 0)
 		return false;
-	return st.st_ctim.tv_sec == up.st_ctim.tv_sec &&
-	       st.st_ctim.tv_nsec == up.st_ctim.tv_nsec &&
-	       st.st_mtim.tv_nsec == up.st_mtim.tv_nsec;
+	return st.st_ino == up.st_ino &&
+	       st.st_ctim.tv_sec == up.st_ctim.tv_sec &&
+	       st.st_ctim.tv_nsec == up.st_ctim.tv_nsec;
 }
 
 /*
