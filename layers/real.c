@@ -14,6 +14,7 @@
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <linux/stat.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -117,12 +118,52 @@ real_statfs(int fd, struct statfs *ret)
 	return r < 0 ? -errno : 0;
 }
 
+/*
+ * getxattrat(2) of Linux 6.13, which no libc of Debian 12 knows: a quarter of
+ * the time of a way through /proc. -ENOSYS: not here.
+ */
+static ssize_t
+getxattr_at(struct at at, const char *name, void *buf, size_t size)
+{
+#if defined(__x86_64__) || defined(__aarch64__) || defined(__riscv)
+	static atomic_bool is_missing;
+	struct {
+		uint64_t value;
+		uint32_t size, flags;
+	} args = { (uintptr_t)buf, (uint32_t)size, 0 };
+	long n;
+
+	if (atomic_load_explicit(&is_missing, memory_order_relaxed))
+		return -ENOSYS;
+	n = syscall(464, at.fd, at.name, AT_SYMLINK_NOFOLLOW, name, &args,
+		    sizeof(args));
+	if (n >= 0)
+		return n;
+	/* A container's filter may say EPERM for what it does not know. */
+	if (errno != ENOSYS && errno != EPERM)
+		return -errno;
+	if (errno == ENOSYS)
+		atomic_store(&is_missing, true);
+#else
+	(void)at;
+	(void)name;
+	(void)buf;
+	(void)size;
+#endif
+	return -ENOSYS;
+}
+
 ssize_t
 real_getxattr_raw(struct at at, const char *name, void *buf, size_t size)
 {
 	struct real_path p;
 	ssize_t n;
 
+	if (*at.name) {
+		n = getxattr_at(at, name, buf, size);
+		if (n != -ENOSYS)
+			return n;
+	}
 	real_path(&p, at);
 	if (*at.name)
 		n = lgetxattr(p.buf, name, buf, size);
