@@ -86,6 +86,20 @@ cannot_empty(struct round *r, const struct step *s, int k)
 }
 
 /*
+ * STALE_LINK: likewise. The kernel copies a symbolic link without an origin
+ * up, and then doubts that its names are one object.
+ */
+static bool
+is_stale_link(struct round *r, const struct step *s, int k)
+{
+	if (r->t->is_strict || r->c->set->prefix[0] != 'u' || k != -ESTALE ||
+	    (s->op != RENAME && s->op != RENAMEAT))
+		return false;
+	r->t->known[STALE_LINK]++;
+	return true;
+}
+
+/*
  * A change of a removed directory: of one that was in a lower, the kernel
  * says ENOTDIR, or, where the name was taken again, puts it back in the way.
  */
@@ -136,7 +150,7 @@ do_step(struct round *r, const struct step *s, FILE *out)
 		kernel_do(&r->k, s, &k);
 		if (k.is_exdev_dir)
 			return true; /* veneer may be able to */
-		if (cannot_empty(r, s, k.err))
+		if (cannot_empty(r, s, k.err) || is_stale_link(r, s, k.err))
 			return true;
 		veneer_do(&r->v, s, &v);
 	}

@@ -136,6 +136,7 @@ tell_known(const struct twin *t)
 		"an impure mark stays where nothing impure is",
 		"no impure mark where nothing has an origin",
 		"a directory of xattr whiteouts can be removed",
+		"userxattr: a link of a symbolic link can be renamed",
 	};
 	unsigned i;
 

@@ -203,6 +203,7 @@ enum known {
 	 */
 	NO_IMPURE,
 	XWHITEOUT_RMDIR, /* the kernel: ENOTEMPTY, though it lists nothing */
+	STALE_LINK, /* userxattr, a renamed link of a symbolic link: ESTALE */
 	NR_KNOWN
 };
 
