@@ -8,6 +8,7 @@
 #include "copyup.h"
 #include "file.h"
 #include "overlay.h"
+#include "owner.h"
 #include "protattr.h"
 
 /* No file is larger, whatever a client says (MAX_LFS_FILESIZE). */
@@ -79,7 +80,7 @@ tree_getattr(struct node *n, struct handle *h, const struct call *c,
 		r = realfile_get(h, c, &rf);
 		if (r < 0)
 			return r;
-		r = real_statx(AT(rf->fd, ""), &stx);
+		r = owner_statx(n, AT(rf->fd, ""), &stx);
 		if (r == 0)
 			fill_attr(n, atomic_load(&n->body->layer), &stx, ret);
 		realfile_put(n->body, rf);
@@ -91,6 +92,8 @@ tree_getattr(struct node *n, struct handle *h, const struct call *c,
 	/* Gone, or another object: a layer was edited behind our back. */
 	if (r == -ENOENT || (r == 0 && stx.stx_ino != n->body->real_ino))
 		return -ESTALE;
+	if (r == 0)
+		r = owner_show_node(n, a.at, &stx);
 	if (r == 0)
 		fill_attr(n, a.layer, &stx, ret);
 	return r;
@@ -138,39 +141,50 @@ set_times(struct upper *u, struct at at, const struct attr_set *set)
 	return real_utimens(u, at, ts);
 }
 
+/* Owner and mode of the real object @at. */
 static int
-set_owner_mode_times(struct node *n, const struct call *c,
-		     const struct attr_set *set)
+set_owner_mode(struct node *n, struct at at, const struct attr_set *set)
 {
-	CLEANUP_ACCESS struct access a = ACCESS_NONE;
 	struct upper *u = node_upper(n);
-	uid_t uid = (uid_t)-1;
-	gid_t gid = (gid_t)-1;
-	int r = access_begin(n, c, &a);
+	uid_t uid = set->mask & ATTR_SET_UID ? set->uid : (uid_t)-1;
+	gid_t gid = set->mask & ATTR_SET_GID ? set->gid : (gid_t)-1;
+	int r = 0;
 
-	if (r < 0)
-		return r;
-	if (set->mask & ATTR_SET_UID)
-		uid = set->uid;
-	if (set->mask & ATTR_SET_GID)
-		gid = set->gid;
 	/*
 	 * chown(-1, -1) moves nothing but ctime: it does for a lone CTIME,
 	 * which chown(2) of the guest with both ids -1 ends up as.
 	 */
 	if (set->mask & (ATTR_SET_UID | ATTR_SET_GID) ||
 	    set->mask == ATTR_SET_CTIME)
-		r = real_chown(u, a.at, uid, gid);
-	if (r == 0 && set->mask & ATTR_SET_MODE) {
-		if (S_ISLNK(n->body->type))
-			return -EOPNOTSUPP;
-		r = real_chmod(u, a.at, set->mode & 07777);
-		if (r == 0)
-			atomic_store(&n->body->may_have_suid,
-				     (set->mode & (S_ISUID | S_ISGID)) != 0);
-	}
+		r = real_chown(u, at, uid, gid);
+	if (r < 0 || !(set->mask & ATTR_SET_MODE))
+		return r;
+	if (S_ISLNK(n->body->type))
+		return -EOPNOTSUPP;
+	r = real_chmod(u, at, set->mode & 07777);
+	if (r == 0)
+		atomic_store(&n->body->may_have_suid,
+			     (set->mode & (S_ISUID | S_ISGID)) != 0);
+	return r;
+}
+
+static int
+set_owner_mode_times(struct node *n, const struct call *c,
+		     const struct attr_set *set)
+{
+	const unsigned owner = ATTR_SET_UID | ATTR_SET_GID | ATTR_SET_MODE;
+	CLEANUP_ACCESS struct access a = ACCESS_NONE;
+	bool is_mapped = n->body->tree->layers.features.maps_owner;
+	int r = 0;
+
+	if (is_mapped && set->mask & owner)
+		r = owner_change(n, c, set);
+	if (r == 0)
+		r = access_begin(n, c, &a);
+	if (r == 0 && (!is_mapped || set->mask == ATTR_SET_CTIME))
+		r = set_owner_mode(n, a.at, set);
 	if (r == 0 && set->mask & (ATTR_SET_ATIME | ATTR_SET_MTIME))
-		r = set_times(u, a.at, set);
+		r = set_times(node_upper(n), a.at, set);
 	return r;
 }
 
@@ -215,7 +229,7 @@ is_needless_size(struct node *n, const struct call *c, uint64_t size, bool *ret)
 		return 0;
 	r = access_begin(n, c, &a);
 	if (r == 0)
-		r = real_statx(a.at, &stx);
+		r = owner_statx(n, a.at, &stx);
 	if (r == 0)
 		*ret = stx.stx_size == size &&
 		       !(stx.stx_mode & (S_ISUID | S_ISGID));
@@ -298,5 +312,5 @@ tree_readlink(struct node *n, const struct call *c, char *buf, size_t size)
 	if (!S_ISLNK(n->body->type))
 		return -EINVAL;
 	r = access_begin(n, c, &a);
-	return r < 0 ? r : real_readlink(a.at, buf, size);
+	return r < 0 ? r : owner_readlink(n->body->tree, a.at, buf, size);
 }

@@ -80,6 +80,7 @@ body_free(struct body *b)
 		(void)real_close(b->pin_data_fd);
 	lock_table_free(b->locks);
 	free(b->index_name);
+	free(b->owner);
 	dir_free(b->dir);
 	(void)pthread_mutex_destroy(&b->lock);
 	free(b);

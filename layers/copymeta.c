@@ -5,10 +5,12 @@
 #include <linux/fs.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/xattr.h>
 
 #include "cleanup.h"
 #include "copyup.h"
 #include "overlay.h"
+#include "owner.h"
 
 /* ovl_must_copy_xattr(): losing these would change who may do what. */
 static bool
@@ -16,6 +18,24 @@ must_copy(const char *name)
 {
 	return strncmp(name, "system.posix_acl_", 17) == 0 ||
 	       strncmp(name, "security.", 9) == 0;
+}
+
+/* owner=mapped: under the name that it has in the upper. */
+static int
+copy_kept_xattr(struct tree *t, struct at to, const char *name, void *value,
+		size_t size)
+{
+	char stored[XATTR_NAME_BUF];
+	int r;
+
+	if (!owner_passes_xattr(name))
+		return 0;
+	r = xattr_to_stored(t, (struct name){ name, strlen(name) }, stored);
+	if (r == 0)
+		r = real_setxattr(t->layers.upper, to, stored, value, size,
+				  XATTR_CREATE);
+	/* The one that is kept counts already. */
+	return r == -EEXIST ? 0 : r;
 }
 
 static int
@@ -31,6 +51,8 @@ copy_xattr(struct tree *t, struct at from, struct at to, const char *name,
 		return 0; /* gone since it was listed */
 	if (n < 0)
 		return (int)n;
+	if (owner_keeps_xattr(t, name))
+		return copy_kept_xattr(t, to, name, buf, (size_t)n);
 	r = real_setxattr(u, to, name, buf, (size_t)n, 0);
 	if (r == -EOPNOTSUPP && !must_copy(name))
 		return 0;
@@ -136,12 +158,23 @@ copyup_flags(struct tree *t, struct at from, struct at to,
 	return r == -ENOTTY || r == -EOPNOTSUPP ? 0 : r;
 }
 
+static int
+set_ident(struct tree *t, struct at to, uint64_t path)
+{
+	uint8_t id[8];
+	size_t i;
+
+	for (i = 0; i < sizeof(id); i++)
+		id[i] = (uint8_t)(path >> (8 * i));
+	return private_set(t, to, PRIVATE_IDENT, id, sizeof(id));
+}
+
 int
 copyup_origin(struct tree *t, const struct layer *layer, struct at from,
 	      struct at to, uint64_t path)
 {
-	uint8_t fb[ORIGIN_MAX], id[8];
-	size_t len, i;
+	uint8_t fb[ORIGIN_MAX];
+	size_t len;
 	int r;
 
 	if (!t->layers.upper->layer.has_xattr)
@@ -154,9 +187,16 @@ copyup_origin(struct tree *t, const struct layer *layer, struct at from,
 	 */
 	if (r == -EPERM || r == -EOPNOTSUPP)
 		return 0;
-	if (r < 0 || len > 0)
-		return r;
-	for (i = 0; i < sizeof(id); i++)
-		id[i] = (uint8_t)(path >> (8 * i));
-	return private_set(t, to, PRIVATE_IDENT, id, sizeof(id));
+	return r < 0 || len > 0 ? r : set_ident(t, to, path);
+}
+
+int
+copyup_number(struct tree *t, struct at to, uint64_t path)
+{
+	int r;
+
+	if (!t->layers.upper->layer.has_xattr)
+		return 0;
+	r = private_set(t, to, PRIVATE_ORIGIN, "", 0);
+	return r < 0 ? r : set_ident(t, to, path);
 }

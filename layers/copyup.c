@@ -26,6 +26,7 @@
 #include "index.h"
 #include "lookup.h"
 #include "overlay.h"
+#include "owner.h"
 
 /* One object on its way. */
 struct work {
@@ -39,6 +40,7 @@ struct work {
 	unsigned layer; /* the source's */
 	int source; /* owned O_PATH */
 	struct statx stx; /* of the source */
+	struct owner owner; /* with owner=mapped: what it is shown as */
 	struct at temp; /* the copy; fd owned if it is a tmpfile */
 	char name[16]; /* its name in the staging area, or "" */
 	int tmpfile; /* owned, or -1 */
@@ -51,6 +53,7 @@ open_source(struct work *w)
 {
 	CLEANUP_ACCESS struct access a = ACCESS_NONE;
 	int r = access_begin(w->n, w->c, &a);
+	struct statx shown;
 
 	if (r < 0)
 		return r;
@@ -59,12 +62,28 @@ open_source(struct work *w)
 	if (w->source < 0)
 		return w->source;
 	r = real_statx(AT(w->source, ""), &w->stx);
-	if (r == 0 && (w->stx.stx_mode & S_IFMT) != w->n->body->type)
+	shown = w->stx;
+	if (r == 0)
+		r = owner_show(w->t, AT(w->source, ""), &shown);
+	if (r == 0 && (shown.stx_mode & S_IFMT) != w->n->body->type)
 		return -ESTALE;
+	w->owner = owner_of(&shown);
 	/* ovl_need_meta_copy_up() */
 	w->is_metacopy = w->t->layers.features.metacopy &&
-			 S_ISREG(w->stx.stx_mode) && w->what == COPYUP_META;
+			 S_ISREG(shown.stx_mode) && w->what == COPYUP_META;
 	return r;
+}
+
+/*
+ * owner=mapped: must a file stand for what is none itself? Also for what has
+ * several names: it cannot change places with one later.
+ */
+static bool
+needs_stand_in(const struct work *w)
+{
+	return w->t->layers.features.maps_owner && !S_ISREG(w->stx.stx_mode) &&
+	       !S_ISDIR(w->stx.stx_mode) &&
+	       (!owner_is_plain_link(&w->owner) || w->stx.stx_nlink > 1);
 }
 
 static int
@@ -76,6 +95,8 @@ stage_symlink(struct work *w)
 	if (n < 0)
 		return (int)n;
 	target[n] = '\0';
+	if (needs_stand_in(w))
+		return owner_make(w->t, w->temp, &w->owner, target);
 	return real_symlink(w->u, target, w->temp);
 }
 
@@ -101,6 +122,8 @@ stage_object(struct work *w)
 	case S_IFLNK:
 		return stage_symlink(w);
 	default:
+		if (needs_stand_in(w))
+			return owner_make(w->t, w->temp, &w->owner, NULL);
 		return real_mknod(
 			w->u, w->temp, type,
 			makedev(w->stx.stx_rdev_major, w->stx.stx_rdev_minor));
@@ -198,11 +221,16 @@ build(struct work *w)
 	bool is_synced;
 	int r;
 
+	bool is_mapped = w->t->layers.features.maps_owner;
+
 	r = copy_content(w, &is_synced);
-	if (r == 0)
+	if (r == 0 && !is_mapped)
 		r = copyup_owner_mode(w->u, w->temp, &w->stx);
 	if (r == 0)
 		r = copyup_xattrs(w->t, from, w->temp);
+	/* After its source's mark was copied. */
+	if (r == 0 && is_mapped && !needs_stand_in(w))
+		r = owner_set(w->t, w->temp, &w->owner);
 	if (r == 0)
 		r = copyup_flags(w->t, from, w->temp, &w->stx);
 	if (r == 0)

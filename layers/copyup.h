@@ -80,5 +80,7 @@ int copyup_flags(struct tree *t, struct at from, struct at to,
 /* The origin mark of @from, which lies in @layer, to @to. */
 int copyup_origin(struct tree *t, const struct layer *layer, struct at from,
 		  struct at to, uint64_t path);
+/* The mark by which the copy @to of an upper object keeps its number. */
+int copyup_number(struct tree *t, struct at to, uint64_t path);
 
 #endif

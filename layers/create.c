@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * New objects: files, directories, symbolic links, special files, hard
- * links (the kernel's ovl_create_object() and ovl_link()).
+ * New objects: files, directories, symbolic links, special files (the
+ * kernel's ovl_create_object()). Hard links are link.c's.
  *
  * Where the upper has nothing under the name the object is made in place.
  * Where it has a whiteout, it is made in the staging area and put over the
@@ -22,9 +22,8 @@
 #include "cleanup.h"
 #include "copyup.h"
 #include "file.h"
-#include "index.h"
 #include "overlay.h"
-#include "redirect.h"
+#include "owner.h"
 
 /* What is to be made. */
 struct spec {
@@ -33,7 +32,8 @@ struct spec {
 	const char *target; /* of a symbolic link; NUL-terminated */
 	int flags; /* of a file that is opened as it is made, or 0 */
 	const struct call *c;
-	struct statx stx; /* result */
+	bool maps_owner; /* the tree's owner=mapped */
+	struct statx stx; /* result: as clients see it */
 	int fd; /* result: owned, of an opened file; or -1 */
 };
 
@@ -48,19 +48,49 @@ check_absent(const struct change *ch, const void *arg)
 	return S_ISCHR(s->mode) && s->dev == 0 ? -EPERM : 0;
 }
 
+/* owner=mapped: what the new object is to be shown as. */
+static struct owner
+wanted_owner(const struct spec *s)
+{
+	return (struct owner){
+		.uid = s->c->uid,
+		.gid = s->c->gid == UINT32_MAX ? 0 : s->c->gid,
+		.mode = s->mode,
+		.major = major(s->dev),
+		.minor = minor(s->dev),
+	};
+}
+
+/* Must a file stand for the object (owner.h)? */
+static bool
+needs_stand_in(const struct spec *s)
+{
+	struct owner o = wanted_owner(s);
+
+	return s->maps_owner && !S_ISREG(s->mode) && !S_ISDIR(s->mode) &&
+	       !owner_is_plain_link(&o);
+}
+
 /* Make the bare object at @at. */
 static int
-make(struct upper *u, struct at at, struct spec *s)
+make(struct tree *t, struct at at, struct spec *s)
 {
+	struct upper *u = t->layers.upper;
+	struct owner o = wanted_owner(s);
+	mode_t mode = s->maps_owner ? owner_real_mode(s->mode) : s->mode;
+
+	if (needs_stand_in(s))
+		return owner_make(t, at, &o, s->target);
+	mode &= 07777;
 	switch (s->mode & S_IFMT) {
 	case S_IFREG:
 		if (!s->flags)
-			return real_mknod(u, at, s->mode, 0);
+			return real_mknod(u, at, S_IFREG | mode, 0);
 		s->fd = real_create(u, at, s->flags & ~(O_EXCL | O_TRUNC),
-				    s->mode & 07777);
+				    mode);
 		return s->fd < 0 ? s->fd : 0;
 	case S_IFDIR:
-		return real_mkdir(u, at, s->mode & 07777);
+		return real_mkdir(u, at, mode);
 	case S_IFLNK:
 		return real_symlink(u, s->target, at);
 	default:
@@ -68,19 +98,50 @@ make(struct upper *u, struct at at, struct spec *s)
 	}
 }
 
+/* owner=mapped: the same by the mark, if it needs one. */
+static int
+settle_mapped(struct change *ch, struct at at, struct spec *s)
+{
+	struct tree *t = ch->dir->body->tree;
+	struct owner o = wanted_owner(s);
+	struct statx parent;
+	int r;
+
+	if (s->fd >= 0)
+		at = AT(s->fd, "");
+	r = owner_statx(ch->dir, AT(ch->dir->body->dir->upper_fd, ""), &parent);
+	if (r < 0)
+		return r;
+	/* inode_init_owner() */
+	if (parent.stx_mode & S_ISGID) {
+		if (s->c->gid == UINT32_MAX)
+			o.gid = parent.stx_gid;
+		if (S_ISDIR(s->mode))
+			o.mode |= S_ISGID;
+	}
+	if (!needs_stand_in(s))
+		r = owner_set(t, at, &o);
+	if (r == 0)
+		r = real_statx(at, &s->stx);
+	return r < 0 ? r : owner_show(t, at, &s->stx);
+}
+
 /*
  * Give the new object its owner, and the setuid, setgid and sticky bits that
  * making it or chown(2) took away.
  */
 static int
-settle_owner(struct upper *u, struct at at, struct spec *s)
+settle_owner(struct change *ch, struct at at, struct spec *s)
 {
+	struct upper *u = node_upper(ch->dir);
 	uid_t uid = s->c->uid;
 	gid_t gid = s->c->gid;
 	mode_t special = s->mode & 07000, now;
 	bool moves;
 	int r;
 
+	if (s->maps_owner)
+		return settle_mapped(ch, at, s);
 	if (s->fd >= 0)
 		at = AT(s->fd, "");
 	r = real_statx(at, &s->stx);
@@ -120,11 +181,11 @@ create_in_place(struct change *ch, struct spec *s)
 {
 	struct upper *u = node_upper(ch->dir);
 	struct at at = change_at(ch);
-	int r = make(u, at, s);
+	int r = make(ch->dir->body->tree, at, s);
 
 	if (r < 0)
 		return r;
-	r = settle_owner(u, at, s);
+	r = settle_owner(ch, at, s);
 	if (r < 0) {
 		unmake(u, at, s);
 		return r;
@@ -204,8 +265,12 @@ publish_over_whiteout(struct change *ch, struct at temp, struct spec *s)
 	return r;
 }
 
+/*
+ * Over a whiteout; or (owner=mapped) where nothing is, so that what a file
+ * stands for is never seen without its mark.
+ */
 static int
-create_over_whiteout(struct change *ch, struct spec *s)
+create_staged(struct change *ch, struct spec *s)
 {
 	struct upper *u = node_upper(ch->dir);
 	char name[16];
@@ -213,12 +278,16 @@ create_over_whiteout(struct change *ch, struct spec *s)
 	int r;
 
 	workdir_temp(u, name);
-	r = make(u, temp, s);
-	if (r < 0)
+	r = make(ch->dir->body->tree, temp, s);
+	if (r < 0) {
+		if (needs_stand_in(s))
+			(void)real_unlink(u, temp, 0);
 		return r;
-	r = inherit(ch, temp, s);
+	}
+	if (!s->maps_owner)
+		r = inherit(ch, temp, s);
 	if (r == 0)
-		r = settle_owner(u, temp, s);
+		r = settle_owner(ch, temp, s);
 	if (r == 0)
 		r = publish_over_whiteout(ch, temp, s);
 	if (r < 0)
@@ -230,8 +299,9 @@ static int
 create_object(struct change *ch, struct spec *s)
 {
 	s->fd = -1;
-	if (ch->f.is_upper_whiteout)
-		return create_over_whiteout(ch, s);
+	s->maps_owner = ch->dir->body->tree->layers.features.maps_owner;
+	if (ch->f.is_upper_whiteout || needs_stand_in(s))
+		return create_staged(ch, s);
 	return create_in_place(ch, s);
 }
 
@@ -411,129 +481,4 @@ tree_create(struct node *dir, const struct call *c, struct name name, int flags,
 		/* Removed again between the two looks: then create it. */
 	} while (r == -ENOENT && !dir->body->dir->is_removed);
 	return r;
-}
-
-/* --- Hard links ----------------------------------------------------------- */
-
-/* do_linkat() and vfs_link(): EEXIST comes before EPERM, both before @arg,
- * the object to be linked, or the directory is copied up. */
-static int
-check_link(const struct change *ch, const void *arg)
-{
-	const struct node *n = arg;
-
-	if (ch->f.node)
-		return -EEXIST;
-	return n->body->dir ? -EPERM : 0;
-}
-
-/* Hold the object to be linked: its own name may be anywhere. */
-static int
-open_link_source(struct node *n, const struct call *c)
-{
-	CLEANUP_ACCESS struct access a = ACCESS_NONE;
-	int r = access_begin(n, c, &a);
-
-	return r < 0 ? r : real_open_path(a.at);
-}
-
-/*
- * A metadata-only file that gets a second name finds its data by an absolute
- * redirect under both (ovl_link()).
- */
-static int
-keep_data_found(struct node *n, const struct call *c)
-{
-	CLEANUP_ACCESS struct access a = ACCESS_NONE;
-	CLEANUP_UNLOCK pthread_mutex_t *lock = NULL;
-	struct tree *t = n->body->tree;
-	int r;
-
-	if (!atomic_load(&n->body->is_metacopy))
-		return 0;
-	r = lock_mutex(&t->rename_lock, c);
-	if (r < 0)
-		return r;
-	lock = &t->rename_lock;
-	r = access_begin(n, c, &a);
-	if (r < 0)
-		return r;
-	/* Without a name, or too deep: it needs data of its own. */
-	r = a.locked ? redirect_set(n, a.at, true) : -EXDEV;
-	access_end(&a);
-	(void)pthread_mutex_unlock(take_ptr(&lock));
-	return r == -EXDEV ? copyup_node(n, c, COPYUP_DATA) : r;
-}
-
-static int
-link_over_whiteout(struct change *ch, int fd)
-{
-	struct upper *u = node_upper(ch->dir);
-	char name[16];
-	struct at temp = { u->work_fd, name };
-	int r;
-
-	workdir_temp(u, name);
-	r = real_link_fd(u, fd, temp);
-	if (r < 0)
-		return r;
-	r = real_rename(u, temp, change_at(ch), 0);
-	if (r < 0)
-		(void)real_unlink(u, temp, 0);
-	return r;
-}
-
-/* A second name for @n's body, so that both are one object in memory. */
-static void
-add_alias(struct change *ch, struct node *n)
-{
-	struct body *b = body_publish(body_ref(n->body));
-	struct node *alias = node_add(ch->dir, ch->name, b);
-
-	if (alias)
-		__atomic_store_n(&alias->is_linked_up, true, __ATOMIC_RELEASE);
-	node_unref(alias);
-}
-
-int
-tree_link(struct node *n, const struct call *c, struct node *dir,
-	  struct name name)
-{
-	CLEANUP_CHANGE struct change ch = { 0 };
-	CLEANUP_CLOSE int fd = -1;
-	struct upper *u = node_upper(n);
-	int r;
-
-	if (!u)
-		return -EROFS;
-	if (n->body->tree != dir->body->tree)
-		return -EXDEV;
-	r = change_begin(dir, name, c, check_link, n, &ch);
-	change_end(&ch);
-	if (r == 0)
-		r = protattr_check(n, c, PROTATTR_CHANGE);
-	if (r == 0)
-		r = copyup_node(n, c, COPYUP_META);
-	if (r == 0)
-		r = keep_data_found(n, c);
-	if (r == 0)
-		r = fd = open_link_source(n, c);
-	if (r >= 0)
-		r = change_begin(dir, name, c, check_link, n, &ch);
-	if (r == 0)
-		r = copyup_mark_parent(dir, n, AT(fd, ""));
-	if (r < 0)
-		return r;
-	r = index_nlink_start(n);
-	if (r < 0)
-		return r;
-	if (ch.f.is_upper_whiteout)
-		r = link_over_whiteout(&ch, fd);
-	else
-		r = real_link_fd(u, fd, change_at(&ch));
-	if (r < 0)
-		return r;
-	index_nlink_end(n, 1);
-	add_alias(&ch, n);
-	return 0;
 }

@@ -19,6 +19,7 @@
 #include "lock.h"
 #include "lookup.h"
 #include "overlay.h"
+#include "owner.h"
 #include "protattr.h"
 
 /* What the real file is opened with, of the flags of a handle. */
@@ -404,6 +405,7 @@ int
 file_drop_privs(struct node *n, const struct call *c)
 {
 	CLEANUP_ACCESS struct access a = ACCESS_NONE;
+	struct attr_set set = { .mask = ATTR_SET_MODE };
 	struct statx stx;
 	mode_t mode;
 	int r;
@@ -413,7 +415,7 @@ file_drop_privs(struct node *n, const struct call *c)
 		return 0;
 	r = access_begin(n, c, &a);
 	if (r == 0)
-		r = real_statx(a.at, &stx);
+		r = owner_statx(n, a.at, &stx);
 	if (r < 0)
 		return r;
 	/*
@@ -424,8 +426,15 @@ file_drop_privs(struct node *n, const struct call *c)
 	mode = stx.stx_mode & 07777 & ~(mode_t)S_ISUID;
 	if (mode & S_IXGRP || stx.stx_uid != c->uid)
 		mode &= ~(mode_t)S_ISGID;
-	if (mode != (stx.stx_mode & 07777))
-		r = real_chmod(node_upper(n), a.at, mode);
+	if (mode != (stx.stx_mode & 07777)) {
+		set.mode = mode;
+		if (n->body->tree->layers.features.maps_owner) {
+			access_end(&a);
+			r = owner_change(n, c, &set);
+		} else {
+			r = real_chmod(node_upper(n), a.at, mode);
+		}
+	}
 	if (r == 0)
 		atomic_store(&n->body->may_have_suid, mode & S_ISGID);
 	return r;

@@ -20,6 +20,7 @@
 #include "copyup.h"
 #include "index.h"
 #include "overlay.h"
+#include "owner.h"
 
 void
 index_name(const uint8_t *fb, size_t len, char ret[INDEX_NAME_MAX + 1])
@@ -77,6 +78,9 @@ read_entry(struct tree *t, const char *name, mode_t type, struct statx *ret)
 {
 	int r = real_statx(AT(t->layers.upper->index_fd, name), ret);
 
+	if (r < 0)
+		return r;
+	r = owner_show(t, AT(t->layers.upper->index_fd, name), ret);
 	if (r < 0)
 		return r;
 	/* ovl_lookup_index(): a whiteout there, or another type. */

@@ -193,6 +193,21 @@ take_at_rest(const struct tree_config *c, struct layer_set *set, char **ret_why)
 		&set->features, ret_why);
 }
 
+/* owner=mapped: can the upper keep what it is about? */
+static int
+check_marks(struct upper *u, char **ret_why)
+{
+	struct at at = AT(u->work_fd, "");
+	int r = real_setxattr(u, at, "user.veneer.probe", "", 0, 0);
+
+	if (r == 0)
+		return real_removexattr(u, at, "user.veneer.probe");
+	return layer_why(ret_why, -EINVAL,
+			 "owner=mapped: the file system of \"%s\" keeps no "
+			 "user.* xattrs (%s)",
+			 u->layer.path, strerror(-r));
+}
+
 /* The upper is ours now: lock, clean, probe. */
 static int
 take_upper(const struct tree_config *c, tree_warn warn, void *warn_ctx,
@@ -212,6 +227,8 @@ take_upper(const struct tree_config *c, tree_warn warn, void *warn_ctx,
 				      &userxattr, ret_why);
 	if (r == 0)
 		r = option_resolve(c, set, userxattr, &set->features, ret_why);
+	if (r == 0 && set->features.maps_owner)
+		r = check_marks(u, ret_why);
 	/* From here on failure tests count. */
 	u->fail_at = c->fail_at;
 	u->fail_errno = c->fail_errno;
@@ -227,7 +244,7 @@ layer_set_open(const struct tree_config *c, tree_warn warn, void *warn_ctx,
 {
 	int r = 0;
 
-	*ret = (struct layer_set){ 0 };
+	*ret = (struct layer_set){ .uid = geteuid(), .gid = getegid() };
 	*ret_why = NULL;
 	if (c->nr_lowers == 0 || c->lowers[0].is_data)
 		return layer_why(ret_why, -EINVAL,

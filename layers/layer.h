@@ -76,6 +76,7 @@ enum xino { XINO_OFF, XINO_AUTO, XINO_ON };
 enum uuid { UUID_AUTO, UUID_ON, UUID_NULL, UUID_OFF };
 enum fsync { FSYNC_AUTO, FSYNC_STRICT, FSYNC_VOLATILE };
 enum whiteouts { WHITEOUTS_CHAR, WHITEOUTS_OCI };
+enum owner_kind { OWNER_REAL, OWNER_MAPPED };
 #define UNSET (-1) /* a switch that was not given */
 
 struct lower_config {
@@ -92,6 +93,7 @@ struct tree_config {
 	int userxattr; /* UNSET: as privileges allow */
 	int redirect_dir, xino, uuid, fsync; /* the enums above */
 	int metacopy, index; /* switches */
+	int owner; /* enum owner_kind */
 	int interlock; /* switch: keep kernel mounts out by work/incompat */
 	int is_volatile; /* switch */
 	bool is_at_rest; /* no option: nothing is made, cleaned or written */
@@ -110,6 +112,7 @@ struct features {
 	bool index; /* lower hard links are kept together in W/index */
 	bool links; /* ... by giving a copy all of their names at once */
 	bool opaque_mkdir; /* new directories in merged ones are opaque */
+	bool maps_owner; /* owner and mode are kept in an xattr: owner.h */
 };
 
 struct layer_set {
@@ -117,6 +120,8 @@ struct layer_set {
 	struct layer *lowers; /* owned; lowers[i].idx == i + 1 */
 	unsigned nr_lowers; /* that are merged; the data-only come after them */
 	unsigned nr_data;
+	uid_t uid; /* the server's own: what owner.c shows as root's */
+	gid_t gid;
 	struct features features;
 };
 

@@ -14,6 +14,7 @@
 #include "listing.h"
 #include "lookup.h"
 #include "overlay.h"
+#include "owner.h"
 
 struct entry {
 	struct hash_entry by_name; /* in listing.seen */
@@ -272,6 +273,8 @@ read_one(void *ctx, const struct layer_dir *ld, const struct dirent64 *raw)
 		return 0;
 	if (r < 0)
 		return r;
+	if (e.d_type == DT_REG && !e.is_hidden)
+		e.d_type = owner_d_type(rd->t, AT(ld->fd, raw->d_name));
 	e.path = ino_to_path(rd->t, l->dev, raw->d_ino);
 	return add(rd->l, (struct name){ raw->d_name, strlen(raw->d_name) },
 		   &e);

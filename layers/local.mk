@@ -41,6 +41,7 @@ liblayers_a_SOURCES = \
 	%D%/layer-probe.c \
 	%D%/layer.c \
 	%D%/layer.h \
+	%D%/link.c \
 	%D%/listing.c \
 	%D%/listing.h \
 	%D%/lock.c \
@@ -52,6 +53,9 @@ liblayers_a_SOURCES = \
 	%D%/node.h \
 	%D%/option.c \
 	%D%/origin.c \
+	%D%/owner-change.c \
+	%D%/owner.c \
+	%D%/owner.h \
 	%D%/overlay.h \
 	%D%/protattr.c \
 	%D%/protattr.h \

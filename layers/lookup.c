@@ -136,6 +136,15 @@ make_node(struct search *s, struct node *parent, struct name name,
 	return 0;
 }
 
+/* Can @b be an object of the real type that @mode has? */
+static bool
+is_type_of(const struct body *b, mode_t mode)
+{
+	if ((mode & S_IFMT) == b->type)
+		return true;
+	return b->tree->layers.features.maps_owner && S_ISREG(mode) && !b->dir;
+}
+
 /*
  * The node in memory, if its real object is still the one we knew. One that
  * is not (a lower edited behind our back) is forgotten.
@@ -171,7 +180,7 @@ lookup_known(struct node *dir, struct name name, const char *buf,
 		return r;
 	if (r == 0 && ret->stx.stx_ino == b->real_ino &&
 	    statx_dev(&ret->stx) == b->real_dev &&
-	    (ret->stx.stx_mode & S_IFMT) == b->type) {
+	    is_type_of(b, ret->stx.stx_mode)) {
 		ret->node = take_ptr(&n);
 		return 0;
 	}

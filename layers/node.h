@@ -119,6 +119,7 @@ struct body {
 	int pin_data_fd; /* likewise, where its data is another object's */
 	unsigned pin_data_layer;
 	struct lock_table *locks; /* owned; NULL before the first lock */
+	struct owner_known *owner; /* owned; owner.c's, or NULL */
 	struct dir *dir; /* owned; NULL: no directory; const */
 };
 

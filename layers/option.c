@@ -55,6 +55,7 @@ static const struct option options[] = {
 	{ "fsync", OPTION_CHOICE, FIELD(fsync), "auto strict volatile" },
 	{ "volatile", OPTION_SWITCH, FIELD(is_volatile), NULL },
 	{ "interlock", OPTION_SWITCH, FIELD(interlock), NULL },
+	{ "owner", OPTION_CHOICE, FIELD(owner), "real mapped" },
 	{ "nfs_export", OPTION_FIXED, 0, "off" },
 	{ "verity", OPTION_FIXED, 0, "off" },
 	{ "test-fail", OPTION_TEST_FAIL, 0, NULL },
@@ -100,8 +101,8 @@ tree_config_keys(void)
 		"lowerdir+", "datadir+",  "upperdir",     "workdir",
 		"whiteouts", "userxattr", "redirect_dir", "metacopy",
 		"index",     "xino",      "uuid",         "fsync",
-		"volatile",  "interlock", "nfs_export",   "verity",
-		NULL,
+		"volatile",  "interlock", "owner",        "nfs_export",
+		"verity",    NULL,
 	};
 
 	return keys;
@@ -412,7 +413,10 @@ option_resolve(const struct tree_config *c, const struct layer_set *set,
 	       bool userxattr, struct features *ret, char **ret_why)
 {
 	bool can_mark = set->upper && set->upper->layer.has_xattr;
-	struct features f = { .userxattr = userxattr };
+	struct features f = {
+		.userxattr = userxattr,
+		.maps_owner = c->owner == OWNER_MAPPED,
+	};
 	int r;
 
 	r = check_conflicts(c, userxattr, ret_why);

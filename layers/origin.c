@@ -113,6 +113,11 @@ origin_find(struct tree *t, const uint8_t *fb, size_t len, mode_t type,
 				      fb[2] - FB_HEAD);
 		if (fd < 0 || real_statx(AT(fd, ""), &stx) < 0)
 			continue;
+		/* With owner=mapped a file may stand for anything but a
+		 * directory. */
+		if (type && t->layers.features.maps_owner &&
+		    !S_ISDIR(stx.stx_mode) && !S_ISDIR(type))
+			type = 0;
 		if (type && (stx.stx_mode & S_IFMT) != type)
 			return -ENODATA;
 		*ret = stx;

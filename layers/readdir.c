@@ -18,6 +18,7 @@
 #include "file.h"
 #include "listing.h"
 #include "overlay.h"
+#include "owner.h"
 
 #define STREAM_BUFFER 32768
 
@@ -146,6 +147,8 @@ stream_entry(struct dirstream *s, struct node *n, const struct dirent64 *raw,
 	};
 	if (fill_dots(n, ret))
 		return 1;
+	if (raw->d_type == DT_REG)
+		ret->d_type = owner_d_type(t, AT(s->fd, raw->d_name));
 	if (raw->d_type != DT_CHR && raw->d_type != DT_UNKNOWN)
 		return 1;
 	r = real_statx(AT(s->fd, raw->d_name), &stx);

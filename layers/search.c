@@ -16,6 +16,7 @@
 
 #include "cleanup.h"
 #include "overlay.h"
+#include "owner.h"
 #include "search.h"
 
 /* No xattr is longer. */
@@ -183,6 +184,11 @@ step(struct search *s, const struct step *st, struct hit *hit)
 		s->is_upper_whiteout = st->layer == 0;
 		return 0;
 	}
+	/* Only a file may stand for something else. */
+	r = S_ISREG(hit->stx.stx_mode) ? owner_show(s->t, st->at, &hit->stx)
+				       : 0;
+	if (r < 0)
+		return r;
 	if (is_end && s->is_metacopy && !S_ISREG(hit->stx.stx_mode)) {
 		s->stop = true; /* only a file can be the data of one */
 		return 0;

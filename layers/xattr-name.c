@@ -12,6 +12,7 @@
 
 #include "macros.h"
 #include "overlay.h"
+#include "owner.h"
 
 #define ESCAPE "overlay."
 #define TRUSTED_PREFIX "trusted.overlay."
@@ -136,11 +137,45 @@ xattr_is_escaped(const struct tree *t, const char *name)
 		       sizeof(ESCAPE) - 1) == 0;
 }
 
+bool
+owner_keeps_xattr(const struct tree *t, const char *name)
+{
+	return t->layers.features.maps_owner &&
+	       (strncmp(name, "security.", 9) == 0 ||
+		strncmp(name, "trusted.", 8) == 0 ||
+		strncmp(name, "system.posix_acl_", 17) == 0);
+}
+
+bool
+owner_passes_xattr(const char *name)
+{
+	return strcmp(name, "security.capability") == 0 ||
+	       strncmp(name, "system.posix_acl_", 17) == 0;
+}
+
+bool
+owner_is_mark(const struct tree *t, const char *name)
+{
+	const size_t len = sizeof(OWNER_PREFIX) - 1;
+
+	if (!t->layers.features.maps_owner)
+		return false;
+	if (strncmp(name, OWNER_PREFIX, len) == 0)
+		return !owner_keeps_xattr(t, name + len);
+	return strncmp(name, "user.virtfs.", 12) == 0;
+}
+
 size_t
 xattr_to_shown(const struct tree *t, char *name, size_t len)
 {
 	size_t p = t->private_prefix_len, e = sizeof(ESCAPE) - 1;
+	const size_t o = sizeof(OWNER_PREFIX) - 1;
 
+	if (strncmp(name, OWNER_PREFIX, o) == 0 &&
+	    owner_keeps_xattr(t, name + o)) {
+		memmove(name, name + o, len - o + 1);
+		return len - o;
+	}
 	if (!xattr_is_escaped(t, name))
 		return len;
 	memmove(name + p, name + p + e, len - p - e + 1);
@@ -164,6 +199,18 @@ namespace_passes(const char *name)
 	       strcmp(name, "system.posix_acl_default") == 0;
 }
 
+static int
+prepend(char name[XATTR_NAME_BUF], size_t len, const char *prefix)
+{
+	size_t p = strlen(prefix);
+
+	if (len + p > XATTR_NAME_MAX)
+		return -EOPNOTSUPP;
+	memmove(name + p, name, len + 1);
+	memcpy(name, prefix, p);
+	return 0;
+}
+
 int
 xattr_to_stored(const struct tree *t, struct name name,
 		char ret[XATTR_NAME_BUF])
@@ -178,6 +225,8 @@ xattr_to_stored(const struct tree *t, struct name name,
 	ret[name.len] = '\0';
 	if (!namespace_passes(ret))
 		return -EOPNOTSUPP;
+	if (owner_keeps_xattr(t, ret))
+		return prepend(ret, name.len, OWNER_PREFIX);
 	if (!xattr_is_private(t, ret))
 		return 0;
 	if (name.len + e > XATTR_NAME_MAX)

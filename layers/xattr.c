@@ -11,6 +11,7 @@
 #include "cleanup.h"
 #include "copyup.h"
 #include "overlay.h"
+#include "owner.h"
 #include "protattr.h"
 
 /* The value of the stored name @name, or the raw list (@name NULL). */
@@ -45,6 +46,23 @@ read_whole(struct at at, const char *name, void **ret, size_t *ret_size)
 	}
 	*ret = take_ptr(&buf);
 	*ret_size = (size_t)n;
+	return 0;
+}
+
+/* What a client's name leads to. */
+struct xattr_ref {
+	char shown[XATTR_NAME_BUF], stored[XATTR_NAME_BUF];
+};
+
+static int
+resolve(const struct tree *t, struct name name, struct xattr_ref *ret)
+{
+	int r = xattr_to_stored(t, name, ret->stored);
+
+	if (r < 0)
+		return r;
+	memcpy(ret->shown, name.ptr, name.len);
+	ret->shown[name.len] = '\0';
 	return 0;
 }
 
@@ -86,6 +104,9 @@ list(const struct tree *t, const struct call *c, struct at at, void **ret,
 			break; /* not terminated: none of the kernel's */
 		if (xattr_is_private(t, in) && !xattr_is_escaped(t, in))
 			continue;
+		if (owner_is_mark(t, in) ||
+		    (owner_keeps_xattr(t, in) && !owner_passes_xattr(in)))
+			continue;
 		shown = xattr_to_shown(t, in, len);
 		if (!is_for(c, in))
 			continue;
@@ -103,21 +124,26 @@ tree_getxattr(struct node *n, struct handle *h, const struct call *c,
 {
 	CLEANUP_ACCESS struct access a = ACCESS_NONE;
 	struct tree *t = n->body->tree;
-	char stored[XATTR_NAME_BUF];
+	struct xattr_ref x;
 	int r = 0;
 
 	(void)h; /* a node always leads to its object, even when unlinked */
 	if (name.len > 0)
-		r = xattr_to_stored(t, name, stored);
+		r = resolve(t, name, &x);
 	if (r == 0)
 		r = access_begin(n, c, &a);
 	if (r < 0)
 		return r;
 	if (name.len == 0)
 		return list(t, c, a.at, ret, ret_size);
-	if (!is_for(c, stored) || !is_possible(n, stored))
+	if (!is_for(c, x.shown) || !is_possible(n, x.shown) ||
+	    owner_is_mark(t, x.shown))
 		return -ENODATA;
-	return read_whole(a.at, stored, ret, ret_size);
+	r = read_whole(a.at, x.stored, ret, ret_size);
+	if (r != -ENODATA || !owner_keeps_xattr(t, x.shown) ||
+	    !owner_passes_xattr(x.shown))
+		return r;
+	return read_whole(a.at, x.shown, ret, ret_size);
 }
 
 /* ovl_xattr_set(): what is not there is not removed, and copies nothing up. */
@@ -134,13 +160,27 @@ check_removable(struct node *n, const struct call *c, const char *stored)
 	return size < 0 ? (int)size : 0;
 }
 
+static int
+store(struct node *n, const struct call *c, const char *stored,
+      const void *value, size_t size, int flags)
+{
+	CLEANUP_ACCESS struct access a = ACCESS_NONE;
+	struct upper *u = node_upper(n);
+	int r = access_begin(n, c, &a);
+
+	if (r < 0)
+		return r;
+	if (!value)
+		return real_removexattr(u, a.at, stored);
+	return real_setxattr(u, a.at, stored, value, size, flags);
+}
+
 int
 tree_setxattr(struct node *n, struct handle *h, const struct call *c,
 	      struct name name, const void *value, size_t size, int flags)
 {
-	CLEANUP_ACCESS struct access a = ACCESS_NONE;
 	struct tree *t = n->body->tree;
-	char stored[XATTR_NAME_BUF];
+	struct xattr_ref x;
 	int r;
 
 	(void)h;
@@ -148,16 +188,17 @@ tree_setxattr(struct node *n, struct handle *h, const struct call *c,
 		return -EROFS;
 	if (size > TREE_XATTR_MAX)
 		return -E2BIG;
-	r = xattr_to_stored(t, name, stored);
+	r = resolve(t, name, &x);
 	if (r < 0)
 		return r;
-	if (!is_for(c, stored) || !is_possible(n, stored))
+	if (!is_for(c, x.shown) || !is_possible(n, x.shown) ||
+	    owner_is_mark(t, x.shown))
 		return -EPERM;
 	r = protattr_check(n, c, PROTATTR_CHANGE);
 	if (r < 0)
 		return r;
 	if (!value) {
-		r = check_removable(n, c, stored);
+		r = check_removable(n, c, x.stored);
 		if (r < 0)
 			return r;
 	}
@@ -165,10 +206,11 @@ tree_setxattr(struct node *n, struct handle *h, const struct call *c,
 	if (!body_is_upper(n->body))
 		r = copyup_node(n, c, COPYUP_META);
 	if (r == 0)
-		r = access_begin(n, c, &a);
-	if (r < 0)
-		return r;
-	if (!value)
-		return real_removexattr(t->layers.upper, a.at, stored);
-	return real_setxattr(t->layers.upper, a.at, stored, value, size, flags);
+		r = store(n, c, x.stored, value, size, flags);
+	if (r == -EPERM && value && owner_keeps_xattr(t, x.shown)) {
+		r = owner_stand_in(n, c);
+		if (r == 0)
+			r = store(n, c, x.stored, value, size, flags);
+	}
+	return r;
 }

@@ -139,7 +139,8 @@ server_start(struct veneer *v, const struct twin_case *c, const char *lowers,
 	*v = (struct veneer){ .c = { .fd = -1 } };
 	(void)unlink("sock");
 	format_options(c, lowers, side, options);
-	(void)snprintf(tree, sizeof(tree), "name=twin,%s", options);
+	(void)snprintf(tree, sizeof(tree), "name=twin,%s%s", options,
+		       c->set->veneer_options ? c->set->veneer_options : "");
 	v->pid = fork();
 	if (v->pid == 0)
 		server_exec(tree);

@@ -288,7 +288,7 @@ round_run(struct round *r, struct lines *before, unsigned from, unsigned to,
 		result = compare_trees(r, before, r->c->set->has_groups, out);
 	(void)fchdir(here);
 	result = round_end(r, result, out);
-	if (result == SAME)
+	if (result == SAME && !r->c->set->has_own_format)
 		result = compare_uppers(r, out);
 	if (result == SAME &&
 	    (!upper_is_sound(r->c, r->t->lowers, r->kernel_side, out) ||
@@ -437,7 +437,7 @@ twin_run(struct twin *t, const struct twin_case *c, FILE *out)
 	f = open_memstream(&said, &len);
 	if (!f)
 		return BROKEN;
-	result = run_rounds(t, c, true, out, f);
+	result = run_rounds(t, c, !c->set->has_own_format, out, f);
 	(void)fclose(f);
 	if (result == WARNED)
 		result = judge_warnings(t, c, said, out);

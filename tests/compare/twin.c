@@ -39,6 +39,9 @@ static const struct option_set sets[] = {
 	  .has_xwhiteouts = true },
 	{ "data", "redirect_dir=on,index=off,metacopy=on", TRUSTED,
 	  .has_metacopy = true, .has_data = true },
+	/* The trees are the same, but not what is on disk. */
+	{ "mapped", "redirect_dir=on,index=off,metacopy=off", TRUSTED,
+	  .has_own_format = true, .veneer_options = ",owner=mapped" },
 };
 
 struct args {

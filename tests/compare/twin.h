@@ -100,6 +100,9 @@ struct option_set {
 	bool has_metacopy;
 	bool has_unstable_groups; /* st_ino changes at remount */
 	bool has_xwhiteouts, has_data;
+	const char *veneer_options; /* only for veneer: ",option" or NULL */
+	bool has_own_format; /* the kernel would see another tree: they never
+				change places */
 };
 
 struct twin_case {

@@ -38,6 +38,7 @@ layers_unit_tests = \
 	%D%/test-layers-merge \
 	%D%/test-layers-metacopy \
 	%D%/test-layers-open-files \
+	%D%/test-layers-owner \
 	%D%/test-layers-protattr \
 	%D%/test-layers-redirect \
 	%D%/test-layers-settle \
@@ -131,6 +132,10 @@ TESTS += $(layers_unit_tests)
 %C%_test_layers_open_files_SOURCES = %D%/test-layers-open-files.c
 %C%_test_layers_open_files_CPPFLAGS = $(LAYERS_TEST_CPPFLAGS)
 %C%_test_layers_open_files_LDADD = $(LAYERS_TEST_LDADD)
+
+%C%_test_layers_owner_SOURCES = %D%/test-layers-owner.c
+%C%_test_layers_owner_CPPFLAGS = $(LAYERS_TEST_CPPFLAGS)
+%C%_test_layers_owner_LDADD = $(LAYERS_TEST_LDADD)
 
 %C%_test_layers_protattr_SOURCES = %D%/test-layers-protattr.c
 %C%_test_layers_protattr_CPPFLAGS = $(LAYERS_TEST_CPPFLAGS)
