@@ -7,6 +7,9 @@
 #include <string.h>
 
 #include "acl.h"
+#include "overlay.h"
+#include "owner.h"
+#include "permit.h"
 
 #define ACL_VERSION 2
 #define ACL_HEAD 4
@@ -44,6 +47,14 @@ mask_entry(uint8_t *entry, mode_t *mode, unsigned shift)
 	*mode = (*mode & ~(mode_t)(7 << shift)) | perm << shift;
 }
 
+static bool
+is_valid(const struct acl *acl)
+{
+	return acl->size >= ACL_HEAD && acl->size <= ACL_MAX &&
+	       (acl->size - ACL_HEAD) % ACL_ENTRY == 0 &&
+	       get16(acl->bytes) == ACL_VERSION && get16(acl->bytes + 2) == 0;
+}
+
 int
 acl_create(const struct acl *dflt, mode_t *mode, struct acl *ret)
 {
@@ -54,9 +65,7 @@ acl_create(const struct acl *dflt, mode_t *mode, struct acl *ret)
 	*ret = *dflt;
 	if (dflt->size == 0)
 		return 0;
-	if (dflt->size < ACL_HEAD || dflt->size > ACL_MAX ||
-	    (dflt->size - ACL_HEAD) % ACL_ENTRY != 0 ||
-	    get16(dflt->bytes) != ACL_VERSION || get16(dflt->bytes + 2) != 0)
+	if (!is_valid(dflt))
 		return -EINVAL;
 	for (e = ret->bytes + ACL_HEAD; e < ret->bytes + ret->size;
 	     e += ACL_ENTRY) {
@@ -99,4 +108,69 @@ acl_read_default(struct at dir, struct acl *ret)
 
 	ret->size = n > 0 ? (size_t)n : 0;
 	return n < 0 && n != -ENODATA ? (int)n : 0;
+}
+
+int
+acl_read_access(const struct tree *t, struct at at, struct acl *ret)
+{
+	static const char name[] = "system.posix_acl_access";
+	ssize_t n = -ENODATA;
+
+	if (owner_keeps_xattr(t, name))
+		n = real_getxattr(at, OWNER_PREFIX "system.posix_acl_access",
+				  ret->bytes, sizeof(ret->bytes));
+	if (n == -ENODATA)
+		n = real_getxattr(at, name, ret->bytes, sizeof(ret->bytes));
+	ret->size = n > 0 ? (size_t)n : 0;
+	return n < 0 && n != -ENODATA ? (int)n : 0;
+}
+
+static uint32_t
+get_id(const uint8_t *entry)
+{
+	return get16(entry + 4) | (uint32_t)get16(entry + 6) << 16;
+}
+
+/* Is the entry, of a group, about the caller? */
+static bool
+is_of_group(const uint8_t *e, const struct call *c, const struct statx *stx)
+{
+	if (get16(e) == TAG_GROUP_OBJ)
+		return permit_is_member(c, stx->stx_gid);
+	return get16(e) == TAG_GROUP && permit_is_member(c, get_id(e));
+}
+
+int
+acl_grant(const struct acl *acl, const struct call *c, const struct statx *stx,
+	  int mask, int *ret)
+{
+	const uint8_t *e, *end = acl->bytes + acl->size;
+	int most = 7, other = 0, perm;
+	bool is_member = false;
+
+	if (!is_valid(acl))
+		return -EINVAL;
+	for (e = acl->bytes + ACL_HEAD; e < end; e += ACL_ENTRY) {
+		if (get16(e) == TAG_MASK)
+			most = get16(e + 2) & 7;
+		if (get16(e) == TAG_OTHER)
+			other = get16(e + 2) & 7;
+	}
+	for (e = acl->bytes + ACL_HEAD; e < end; e += ACL_ENTRY) {
+		perm = get16(e + 2) & 7;
+		if (get16(e) == TAG_USER && get_id(e) == c->cred->uid) {
+			*ret = perm & most;
+			return 0;
+		}
+		if (!is_of_group(e, c, stx))
+			continue;
+		/* Any of his groups may do; if none does, nothing does. */
+		is_member = true;
+		if ((perm & mask) == mask) {
+			*ret = perm & most;
+			return 0;
+		}
+	}
+	*ret = is_member ? 0 : other;
+	return 0;
 }

@@ -9,6 +9,7 @@
 #include "file.h"
 #include "overlay.h"
 #include "owner.h"
+#include "permit.h"
 #include "protattr.h"
 
 /* No file is larger, whatever a client says (MAX_LFS_FILESIZE). */
@@ -238,8 +239,9 @@ is_needless_size(struct node *n, const struct call *c, uint64_t size, bool *ret)
 
 int
 tree_setattr(struct node *n, struct handle *h, const struct call *c,
-	     const struct attr_set *set)
+	     const struct attr_set *asked)
 {
+	struct attr_set own = *asked, *set = &own;
 	const unsigned rest = ATTR_SET_MODE | ATTR_SET_UID | ATTR_SET_GID |
 			      ATTR_SET_ATIME | ATTR_SET_MTIME;
 	bool has_size = set->mask & ATTR_SET_SIZE, is_same = false;
@@ -251,6 +253,8 @@ tree_setattr(struct node *n, struct handle *h, const struct call *c,
 	if (has_size && (!S_ISREG(n->body->type) || set->size > SIZE_LIMIT))
 		return -EINVAL;
 	r = protattr_check(n, c, setattr_use(set));
+	if (r == 0)
+		r = permit_setattr(n, h, c, set);
 	if (r == 0 && has_size && !has_upper_data(n)) {
 		sets_mtime = true; /* it changes, whatever is copied */
 		r = is_needless_size(n, c, set->size, &is_same);

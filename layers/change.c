@@ -8,6 +8,7 @@
 
 #include "change.h"
 #include "copyup.h"
+#include "permit.h"
 #include "protattr.h"
 
 static int
@@ -18,18 +19,21 @@ begin_locked(struct node *dir, const struct call *c, change_check check,
 
 	if (dir->body->dir->is_removed)
 		return -ENOENT;
-	r = lookup_name(dir, ch->name, c, &ch->f);
+	r = permit_dir(dir, c, PERMIT_EXEC);
+	if (r == 0)
+		r = lookup_name(dir, ch->name, c, &ch->f);
 	if (r == 0)
 		r = check(ch, arg);
-	return r < 0 ? r : change_allow_dir(dir, PROTATTR_ADD);
+	return r < 0 ? r : change_allow_dir(dir, c, PROTATTR_ADD);
 }
 
 int
-change_allow_dir(struct node *dir, enum protattr_use use)
+change_allow_dir(struct node *dir, const struct call *c, enum protattr_use use)
 {
 	struct at at = dir_top(dir->body->dir);
+	int r = protattr_check_at(dir, at, dir_top_layer(dir->body->dir), use);
 
-	return protattr_check_at(dir, at, dir_top_layer(dir->body->dir), use);
+	return r < 0 ? r : permit_dir(dir, c, PERMIT_WRITE | PERMIT_EXEC);
 }
 
 int
@@ -38,10 +42,12 @@ change_allow_removal(const struct change *ch)
 	struct node *n = ch->f.node;
 	unsigned layer = atomic_load(&n->body->layer);
 	struct at at = { dir_fd_of(ch->dir->body->dir, layer), ch->buf };
-	int r = change_allow_dir(ch->dir, PROTATTR_REMOVE);
+	int r = change_allow_dir(ch->dir, ch->c, PROTATTR_REMOVE);
 
 	if (!index_is_linked_up(n))
 		at = index_entry(n);
+	if (r == 0)
+		r = permit_removal(ch, at);
 	return r < 0 ? r : protattr_check_at(n, at, layer, PROTATTR_CHANGE);
 }
 
@@ -52,7 +58,7 @@ change_begin(struct node *dir, struct name name, const struct call *c,
 	struct tree *t = dir->body->tree;
 	int r;
 
-	*ret = (struct change){ .name = name };
+	*ret = (struct change){ .c = c, .name = name };
 	name_copy(name, ret->buf);
 	if (!t->layers.upper)
 		return -EROFS;

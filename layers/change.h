@@ -11,6 +11,7 @@
 
 /* A name about to change: its directory locked exclusive, in the upper. */
 struct change {
+	const struct call *c; /* borrowed */
 	struct node *dir; /* borrowed; locked; NULL: nothing to end */
 	struct name name; /* borrowed */
 	char buf[256]; /* the same, NUL-terminated */
@@ -30,9 +31,15 @@ int change_begin(struct node *dir, struct name name, const struct call *c,
 void change_end(struct change *ch);
 #define CLEANUP_CHANGE __attribute__((cleanup(change_end)))
 
-/* Do its flags let @dir, which is locked, be changed so? 0 or -EPERM. */
-int change_allow_dir(struct node *dir, enum protattr_use use);
-/* May what is at @ch lose its name there (may_delete())? 0 or -EPERM. */
+/*
+ * Do its flags and the caller's rights let @dir, which is locked, be changed
+ * so? 0, -EPERM, -EACCES.
+ */
+int change_allow_dir(struct node *dir, const struct call *c,
+		     enum protattr_use use);
+/*
+ * May what is at @ch lose its name there (may_delete())? 0, -EPERM, -EACCES.
+ */
 int change_allow_removal(const struct change *ch);
 
 /* Where the name is, or will be, in the upper. */

@@ -24,6 +24,7 @@
 #include "file.h"
 #include "overlay.h"
 #include "owner.h"
+#include "permit.h"
 
 /* What is to be made. */
 struct spec {
@@ -32,6 +33,7 @@ struct spec {
 	const char *target; /* of a symbolic link; NUL-terminated */
 	int flags; /* of a file that is opened as it is made, or 0 */
 	const struct call *c;
+	uint32_t gid; /* of the new object; UINT32_MAX: as the host does */
 	bool maps_owner; /* the tree's owner=mapped */
 	struct statx stx; /* result: as clients see it */
 	int fd; /* result: owned, of an opened file; or -1 */
@@ -42,10 +44,14 @@ static int
 check_absent(const struct change *ch, const void *arg)
 {
 	const struct spec *s = arg;
+	int r;
 
 	if (ch->f.node)
 		return -EEXIST;
-	return S_ISCHR(s->mode) && s->dev == 0 ? -EPERM : 0;
+	if (!S_ISCHR(s->mode) || s->dev != 0)
+		return 0;
+	r = permit_dir(ch->dir, ch->c, PERMIT_WRITE);
+	return r < 0 ? r : -EPERM;
 }
 
 /* owner=mapped: what the new object is to be shown as. */
@@ -54,7 +60,7 @@ wanted_owner(const struct spec *s)
 {
 	return (struct owner){
 		.uid = s->c->uid,
-		.gid = s->c->gid == UINT32_MAX ? 0 : s->c->gid,
+		.gid = s->gid == UINT32_MAX ? 0 : s->gid,
 		.mode = s->mode,
 		.major = major(s->dev),
 		.minor = minor(s->dev),
@@ -114,7 +120,7 @@ settle_mapped(struct change *ch, struct at at, struct spec *s)
 		return r;
 	/* inode_init_owner() */
 	if (parent.stx_mode & S_ISGID) {
-		if (s->c->gid == UINT32_MAX)
+		if (s->gid == UINT32_MAX)
 			o.gid = parent.stx_gid;
 		if (S_ISDIR(s->mode))
 			o.mode |= S_ISGID;
@@ -135,7 +141,7 @@ settle_owner(struct change *ch, struct at at, struct spec *s)
 {
 	struct upper *u = node_upper(ch->dir);
 	uid_t uid = s->c->uid;
-	gid_t gid = s->c->gid;
+	gid_t gid = s->gid;
 	mode_t special = s->mode & 07000, now;
 	bool moves;
 	int r;
@@ -298,6 +304,12 @@ create_staged(struct change *ch, struct spec *s)
 static int
 create_object(struct change *ch, struct spec *s)
 {
+	int r = permit_mknod(s->c, s->mode);
+
+	if (r == 0)
+		r = permit_group(ch->dir, s->c, &s->gid);
+	if (r < 0)
+		return r;
 	s->fd = -1;
 	s->maps_owner = ch->dir->body->tree->layers.features.maps_owner;
 	if (ch->f.is_upper_whiteout || needs_stand_in(s))

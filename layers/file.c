@@ -20,6 +20,7 @@
 #include "lookup.h"
 #include "overlay.h"
 #include "owner.h"
+#include "permit.h"
 #include "protattr.h"
 
 /* What the real file is opened with, of the flags of a handle. */
@@ -232,7 +233,8 @@ open_directory(struct node *n, const struct call *c, int flags,
 
 	if ((flags & O_ACCMODE) != O_RDONLY || flags & O_TRUNC)
 		return -EISDIR;
-	if (ret_ident)
+	r = permit_open(n, c, flags);
+	if (r == 0 && ret_ident)
 		r = tree_ident(n, c, ret_ident);
 	if (r < 0)
 		return r;
@@ -281,7 +283,9 @@ tree_open_node(struct node *n, const struct call *c, int flags,
 	/* Never a device, fifo or socket of the host. */
 	if (!S_ISREG(n->body->type))
 		return -ENXIO;
-	r = prepare_write(n, c, flags);
+	r = permit_open(n, c, flags);
+	if (r == 0)
+		r = prepare_write(n, c, flags);
 	if (r < 0)
 		return r;
 	h = handle_new(n, flags);
@@ -424,7 +428,8 @@ file_drop_privs(struct node *n, const struct call *c)
 	 * not on the wire: the owner is taken to be.
 	 */
 	mode = stx.stx_mode & 07777 & ~(mode_t)S_ISUID;
-	if (mode & S_IXGRP || stx.stx_uid != c->uid)
+	if (mode & S_IXGRP || (c->cred ? !permit_is_member(c, stx.stx_gid)
+				       : stx.stx_uid != c->uid))
 		mode &= ~(mode_t)S_ISGID;
 	if (mode != (stx.stx_mode & 07777)) {
 		set.mode = mode;

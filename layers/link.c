@@ -8,18 +8,29 @@
 #include "index.h"
 #include "overlay.h"
 #include "owner.h"
+#include "permit.h"
 #include "redirect.h"
 
-/* do_linkat() and vfs_link(): EEXIST comes before EPERM, both before @arg,
- * the object to be linked, or the directory is copied up. */
+/* What is to be linked, and may the caller (permit_link())? */
+struct source {
+	const struct node *n;
+	int permitted;
+};
+
+/*
+ * do_linkat() and vfs_link(): EEXIST comes before EPERM, both before the
+ * directory or @arg, a struct source, is copied up.
+ */
 static int
 check_link(const struct change *ch, const void *arg)
 {
-	const struct node *n = arg;
+	const struct source *from = arg;
 
 	if (ch->f.node)
 		return -EEXIST;
-	return n->body->dir ? -EPERM : 0;
+	if (from->permitted < 0)
+		return from->permitted;
+	return from->n->body->dir ? -EPERM : 0;
 }
 
 /* Hold the object to be linked: its own name may be anywhere. */
@@ -110,13 +121,17 @@ tree_link(struct node *n, const struct call *c, struct node *dir,
 	CLEANUP_CHANGE struct change ch = { 0 };
 	CLEANUP_CLOSE int fd = -1;
 	struct upper *u = node_upper(n);
+	struct source from = { .n = n };
 	int r;
 
 	if (!u)
 		return -EROFS;
 	if (n->body->tree != dir->body->tree)
 		return -EXDEV;
-	r = change_begin(dir, name, c, check_link, n, &ch);
+	from.permitted = permit_link(n, c);
+	if (from.permitted == -EAGAIN)
+		return -EAGAIN;
+	r = change_begin(dir, name, c, check_link, &from, &ch);
 	change_end(&ch);
 	if (r == 0)
 		r = protattr_check(n, c, PROTATTR_CHANGE);
@@ -129,7 +144,7 @@ tree_link(struct node *n, const struct call *c, struct node *dir,
 	if (r == 0)
 		r = fd = open_link_source(n, c);
 	if (r >= 0)
-		r = change_begin(dir, name, c, check_link, n, &ch);
+		r = change_begin(dir, name, c, check_link, &from, &ch);
 	if (r == 0)
 		r = copyup_mark_parent(dir, n, AT(fd, ""));
 	if (r < 0)

@@ -57,6 +57,8 @@ liblayers_a_SOURCES = \
 	%D%/owner.c \
 	%D%/owner.h \
 	%D%/overlay.h \
+	%D%/permit.c \
+	%D%/permit.h \
 	%D%/protattr.c \
 	%D%/protattr.h \
 	%D%/readdir.c \

@@ -162,6 +162,7 @@ struct tree {
 	struct node *root; /* counted */
 	tree_progress progress; /* or NULL */
 	void *progress_ctx; /* borrowed */
+	void *user; /* borrowed; tree_set_user() */
 	uint64_t fsid; /* by uuid=; 0: the upper's */
 	uint32_t namelen; /* the largest of all layers */
 	/* Directories that must not show up in the tree: the layers' roots

@@ -162,13 +162,15 @@ check_removal(const struct change *ch, const void *arg)
 
 	if (!n || (rm->only && n != rm->only))
 		return -ENOENT;
+	r = change_allow_removal(ch);
+	if (r < 0)
+		return r;
 	if (rm->is_dir && !n->body->dir)
 		return -ENOTDIR;
 	if (!rm->is_dir && n->body->dir)
 		return -EISDIR;
-	r = change_allow_removal(ch);
-	if (r < 0 || !rm->is_dir || body_is_upper(ch->dir->body))
-		return r;
+	if (!rm->is_dir || body_is_upper(ch->dir->body))
+		return 0;
 	/* Before the parent is copied up for nothing. */
 	r = lock_dir_shared(n, rm->c);
 	if (r < 0)

@@ -19,6 +19,7 @@
 #include "index.h"
 #include "listing.h"
 #include "overlay.h"
+#include "permit.h"
 #include "redirect.h"
 
 struct rename {
@@ -131,14 +132,19 @@ check(struct rename *rn)
 		return -ENOTEMPTY;
 	if (n && n->body == o->body)
 		return 1;
+	r = change_allow_removal(&rn->old);
+	if (r == 0)
+		r = n ? change_allow_removal(&rn->new)
+		      : change_allow_dir(rn->new.dir, rn->c, PROTATTR_ADD);
+	if (r < 0)
+		return r;
 	if (n && d && !n->body->dir)
 		return -ENOTDIR;
 	if (n && !d && n->body->dir)
 		return -EISDIR;
-	r = change_allow_removal(&rn->old);
-	if (r == 0)
-		r = n ? change_allow_removal(&rn->new)
-		      : change_allow_dir(rn->new.dir, PROTATTR_ADD);
+	/* vfs_rename(): its ".." changes. */
+	if (d && rn->old.dir != rn->new.dir)
+		r = permit_node(rn->old.f.node, rn->c, PERMIT_WRITE);
 	if (r < 0)
 		return r;
 	return n && n->body->dir ? check_target_dir(rn) : 0;
@@ -154,7 +160,11 @@ rename_begin(struct rename *rn, struct node *olddir, struct node *newdir)
 		return r;
 	if (olddir->body->dir->is_removed || newdir->body->dir->is_removed)
 		return -ENOENT;
-	r = lookup_name(olddir, rn->old.name, rn->c, &rn->old.f);
+	r = permit_dir(olddir, rn->c, PERMIT_EXEC);
+	if (r == 0)
+		r = permit_dir(newdir, rn->c, PERMIT_EXEC);
+	if (r == 0)
+		r = lookup_name(olddir, rn->old.name, rn->c, &rn->old.f);
 	if (r == 0)
 		r = lookup_name(newdir, rn->new.name, rn->c, &rn->new.f);
 	return r < 0 ? r : check(rn);
@@ -368,8 +378,8 @@ do_rename(struct node *olddir, struct name oldname, struct node *newdir,
 		.t = olddir->body->tree,
 		.c = c,
 		.only = only,
-		.old = { .name = oldname },
-		.new = { .name = newname },
+		.old = { .c = c, .name = oldname },
+		.new = { .c = c, .name = newname },
 	};
 	struct node *n;
 	enum retry retry;

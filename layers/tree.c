@@ -12,6 +12,7 @@
 #include "lookup.h"
 #include "macros.h"
 #include "overlay.h"
+#include "permit.h"
 
 /* Idle directories kept at most, whatever the limit of descriptors. */
 #define MAX_IDLE_DIRS 4096
@@ -246,6 +247,25 @@ tree_is_read_only(const struct tree *t)
 	return t->layers.upper == NULL;
 }
 
+bool
+tree_has_owners(const struct tree *t)
+{
+	return t->layers.features.maps_owner ||
+	       (t->layers.upper && t->layers.upper->can_chown);
+}
+
+void
+tree_set_user(struct tree *t, void *user)
+{
+	t->user = user;
+}
+
+void *
+node_tree_user(const struct node *n)
+{
+	return n->body->tree->user;
+}
+
 struct node *
 tree_root(struct tree *t)
 {
@@ -317,6 +337,9 @@ walk_step(struct node *from, const struct call *c, struct name name,
 
 	if (!from->body->dir)
 		return -ENOTDIR;
+	r = permit_node(from, c, PERMIT_EXEC);
+	if (r < 0)
+		return r;
 	if (name_is(name, ".."))
 		to = node_parent(from);
 	else if (name_is(name, "."))

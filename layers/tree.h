@@ -31,9 +31,22 @@ struct waiter;
 struct node; /* an object of the merged tree, by a name or detached */
 struct handle; /* an open file or directory */
 
+/* A user and his groups. */
+struct cred {
+	uint32_t uid, gid;
+	const uint32_t *groups; /* borrowed: the supplementary ones */
+	unsigned nr_groups;
+};
+
 /* Who calls, and how. */
 struct call {
 	bool nowait;
+	/*
+	 * Borrowed: whose permissions are to be checked by the VFS's rules:
+	 * -EACCES and -EPERM then come as from a local file system. NULL: the
+	 * client has checked them.
+	 */
+	const struct cred *cred;
 	uint32_t uid; /* owner of new objects; other than 0: writes drop suid */
 	uint32_t gid; /* group of new objects; UINT32_MAX: as the host does */
 	/*
@@ -115,6 +128,16 @@ void tree_on_progress(struct tree *t, tree_progress progress, void *ctx);
 
 /* Is there no upper, or one that cannot be written? */
 bool tree_is_read_only(const struct tree *t);
+
+/* Can a client's users own objects: as root, or with owner=mapped? */
+bool tree_has_owners(const struct tree *t);
+
+/*
+ * Keep @user (borrowed) for whoever gets a node of @t, before it is used; and
+ * what was kept.
+ */
+void tree_set_user(struct tree *t, void *user);
+void *node_tree_user(const struct node *n);
 
 /*
  * Tell the tree how long an inline (nowait) call for @n took. Over

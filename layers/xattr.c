@@ -12,6 +12,7 @@
 #include "copyup.h"
 #include "overlay.h"
 #include "owner.h"
+#include "permit.h"
 #include "protattr.h"
 
 /* The value of the stored name @name, or the raw list (@name NULL). */
@@ -139,6 +140,12 @@ tree_getxattr(struct node *n, struct handle *h, const struct call *c,
 	if (!is_for(c, x.shown) || !is_possible(n, x.shown) ||
 	    owner_is_mark(t, x.shown))
 		return -ENODATA;
+	access_end(&a);
+	r = permit_xattr(n, c, x.shown, false);
+	if (r == 0)
+		r = access_begin(n, c, &a);
+	if (r < 0)
+		return r;
 	r = read_whole(a.at, x.stored, ret, ret_size);
 	if (r != -ENODATA || !owner_keeps_xattr(t, x.shown) ||
 	    !owner_passes_xattr(x.shown))
@@ -195,6 +202,8 @@ tree_setxattr(struct node *n, struct handle *h, const struct call *c,
 	    owner_is_mark(t, x.shown))
 		return -EPERM;
 	r = protattr_check(n, c, PROTATTR_CHANGE);
+	if (r == 0)
+		r = permit_xattr(n, c, x.shown, true);
 	if (r < 0)
 		return r;
 	if (!value) {

@@ -23,6 +23,12 @@ enum option_id {
 	OPT_LOWER = 256,
 	OPT_UPPER,
 	OPT_WORK,
+	OPT_OWNER,
+	OPT_ACCESS,
+	OPT_SQUASH,
+	OPT_SQUASH_TO,
+	OPT_MAP_UID,
+	OPT_MAP_GID,
 	OPT_TREE,
 	OPT_LISTEN,
 	OPT_RUN,
@@ -53,6 +59,17 @@ static const struct {
 	{ "upper", OPT_UPPER, "DIR", "the writable layer; none: read-only" },
 	{ "work", OPT_WORK, "DIR",
 	  "work directory on the upper's file system [UPPER.work]" },
+	{ "owner", OPT_OWNER, "real|mapped",
+	  "whose the objects are: mapped needs no root [real]" },
+	{ "access", OPT_ACCESS, "client|server",
+	  "who checks what users may do [client]" },
+	{ "squash", OPT_SQUASH, "none|root|all",
+	  "which users of clients are nobody here [none]" },
+	{ "squash-to", OPT_SQUASH_TO, "UID:GID",
+	  "who they are instead [65534:65534]" },
+	{ "map-uid", OPT_MAP_UID, "GUEST:HOST:N",
+	  "users of clients that are others here; again for more" },
+	{ "map-gid", OPT_MAP_GID, "GUEST:HOST:N", "the same for groups" },
 	{ "options", 'o', "K=V,...",
 	  "overlayfs mount options: lowerdir=,upperdir=,workdir=,..." },
 	{ "tree", OPT_TREE, "name=N,K=V,...",
@@ -200,6 +217,7 @@ add_tree(struct config *c, const char *name)
 	p += c->nr_trees;
 	p->name = strdup(name);
 	p->tree = tree_config_new();
+	p->access = ACCESS_INIT;
 	c->nr_trees++;
 	return p->name && p->tree ? p : NULL;
 }
@@ -216,13 +234,27 @@ unnamed_tree(struct config *c)
 	return add_tree(c, "");
 }
 
+/* An option of the server's about that tree, or one of the tree itself. */
+static int
+set_tree(struct config_tree *t, const char *option, const char *key,
+	 const char *value)
+{
+	CLEANUP_FREE char *why = NULL;
+	int r = access_set(&t->access, key, value, &why);
+
+	if (r == -ENOENT)
+		return config_tree_set(t->tree, option, key, value);
+	return r < 0 ? usage_error("%s: %s", option, why ? why : strerror(-r))
+		     : 0;
+}
+
 static int
 set_unnamed(struct config *c, const char *option, const char *key,
 	    const char *value)
 {
 	struct config_tree *t = unnamed_tree(c);
 
-	return t ? config_tree_set(t->tree, option, key, value) : -ENOMEM;
+	return t ? set_tree(t, option, key, value) : -ENOMEM;
 }
 
 static int
@@ -263,7 +295,7 @@ parse_tree(struct config *c, const char *text)
 		if (strcmp(key, "name") == 0)
 			r = rename_tree(c, t, value);
 		else
-			r = config_tree_set(t->tree, "--tree", key, value);
+			r = set_tree(t, "--tree", key, value);
 	}
 	if (r == 0 && strcmp(t->name, "/") == 0)
 		return usage_error("--tree %s: give it a name with name=",
@@ -345,6 +377,18 @@ apply(struct config *c, int id, const char *arg)
 		return set_unnamed(c, "--upper", "upper", arg);
 	case OPT_WORK:
 		return set_unnamed(c, "--work", "work", arg);
+	case OPT_OWNER:
+		return set_unnamed(c, "--owner", "owner", arg);
+	case OPT_ACCESS:
+		return set_unnamed(c, "--access", "access", arg);
+	case OPT_SQUASH:
+		return set_unnamed(c, "--squash", "squash", arg);
+	case OPT_SQUASH_TO:
+		return set_unnamed(c, "--squash-to", "squash-to", arg);
+	case OPT_MAP_UID:
+		return set_unnamed(c, "--map-uid", "map-uid", arg);
+	case OPT_MAP_GID:
+		return set_unnamed(c, "--map-gid", "map-gid", arg);
 	case 'o':
 		return parse_kernel_options(c, arg);
 	case OPT_TREE:

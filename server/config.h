@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "access.h"
+
 struct tree_config;
 
 enum exit_code { EXIT_OK = 0, EXIT_RUNTIME = 1, EXIT_USAGE = 2 };
@@ -16,6 +18,7 @@ enum append_policy { APPEND_AUTO, APPEND_STRICT, APPEND_POSITIONAL };
 struct config_tree {
 	char *name; /* owned */
 	struct tree_config *tree; /* owned */
+	struct access access;
 };
 
 struct config {

@@ -3,6 +3,8 @@ noinst_LIBRARIES += libserver.a
 libserver_a_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/common \
 	-I$(top_srcdir)/protocol -I$(top_srcdir)/layers -I$(top_srcdir)/server
 libserver_a_SOURCES = \
+	%D%/access.c \
+	%D%/access.h \
 	%D%/addr.c \
 	%D%/addr.h \
 	%D%/buffer.c \
@@ -14,6 +16,8 @@ libserver_a_SOURCES = \
 	%D%/conn.c \
 	%D%/conn.h \
 	%D%/export.c \
+	%D%/groups.c \
+	%D%/groups.h \
 	%D%/listen.c \
 	%D%/listen.h \
 	%D%/log.c \

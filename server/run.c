@@ -4,7 +4,12 @@
  * once, for the loop (nowait) and for workers alike.
  */
 #include <errno.h>
+#include <stdlib.h>
+#include <string.h>
 
+#include "access.h"
+#include "cleanup.h"
+#include "groups.h"
 #include "run.h"
 #include "tree.h"
 
@@ -12,11 +17,15 @@ static int
 run_attach(const struct server *server, struct request *r, const struct call *c)
 {
 	struct export *e = export_find(server, r->name.ptr, r->name.len);
+	uint32_t unused_uid, unused_gid;
 	struct node *root;
 	int err;
 
 	if (!e)
 		return -ENOENT;
+	err = access_user(e->access, r->uid, NO_ID, &unused_uid, &unused_gid);
+	if (err < 0)
+		return err;
 	root = tree_root(e->tree);
 	err = tree_ident(root, c, &r->ret_ident);
 	if (err < 0)
@@ -26,11 +35,71 @@ run_attach(const struct server *server, struct request *r, const struct call *c)
 	return err;
 }
 
-static int
-run_setxattr(struct request *r, const struct call *c)
+/* Whose access is not plain; else NULL. */
+static const struct access *
+access_of(const struct server *server, const struct request *r)
 {
-	return tree_setxattr(r->node, r->handle, c, r->name, r->u.xattr.value,
-			     r->u.xattr.size, r->u.xattr.flags);
+	const struct node *n = r->node;
+	const struct export *e;
+
+	if (!server->groups)
+		return NULL;
+	if (!n && r->handle)
+		n = handle_node(r->handle);
+	e = n ? node_tree_user(n) : NULL;
+	return e && !access_is_plain(e->access) ? e->access : NULL;
+}
+
+/* Not in place: a request may be run again, whole. */
+static int
+run_setattr(const struct access *a, struct request *r, const struct call *c)
+{
+	struct attr_set set = r->u.set;
+	int err = a ? access_map_set(a, r->uid, &set) : 0;
+
+	return err < 0 ? err : tree_setattr(r->node, r->handle, c, &set);
+}
+
+static int
+run_getattr(const struct access *a, struct request *r, const struct call *c)
+{
+	int err = tree_getattr(r->node, r->handle, c, &r->ret_attr);
+
+	if (a && err == 0)
+		access_show_attr(a, &r->ret_attr);
+	return err;
+}
+
+static int
+run_getxattr(const struct access *a, struct request *r, const struct call *c)
+{
+	int err = tree_getxattr(r->node, r->handle, c, r->name,
+				&r->u.xattr.value, &r->u.xattr.size);
+
+	if (a && err == 0)
+		(void)access_map_acl(a, r->name, r->u.xattr.value,
+				     r->u.xattr.size, false);
+	return err;
+}
+
+static int
+run_setxattr(const struct access *a, struct request *r, const struct call *c)
+{
+	CLEANUP_FREE void *copy = NULL;
+	const void *value = r->u.xattr.value;
+	int err = 0;
+
+	if (a && value) {
+		copy = malloc(r->u.xattr.size + 1);
+		if (!copy)
+			return -ENOMEM;
+		memcpy(copy, value, r->u.xattr.size);
+		err = access_map_acl(a, r->name, copy, r->u.xattr.size, true);
+		value = copy;
+	}
+	return err < 0 ? err
+		       : tree_setxattr(r->node, r->handle, c, r->name, value,
+				       r->u.xattr.size, r->u.xattr.flags);
 }
 
 /* Keep a count, or the error. */
@@ -44,7 +113,8 @@ counted(struct request *r, ssize_t n)
 }
 
 static int
-dispatch(const struct server *server, struct request *r, const struct call *c)
+dispatch(const struct server *server, const struct access *a, struct request *r,
+	 const struct call *c)
 {
 	switch (r->op) {
 	case REQUEST_ATTACH:
@@ -72,9 +142,9 @@ dispatch(const struct server *server, struct request *r, const struct call *c)
 	case REQUEST_CLOSE:
 		return tree_release(r->handle, c);
 	case REQUEST_GETATTR:
-		return tree_getattr(r->node, r->handle, c, &r->ret_attr);
+		return run_getattr(a, r, c);
 	case REQUEST_SETATTR:
-		return tree_setattr(r->node, r->handle, c, &r->u.set);
+		return run_setattr(a, r, c);
 	case REQUEST_STATFS:
 		return tree_statfs(r->node, c, &r->ret_fs);
 	case REQUEST_FSYNC:
@@ -104,10 +174,9 @@ dispatch(const struct server *server, struct request *r, const struct call *c)
 	case REQUEST_RENAME_NODE:
 		return tree_rename_node(r->node, r->node2, r->name2, c);
 	case REQUEST_GETXATTR:
-		return tree_getxattr(r->node, r->handle, c, r->name,
-				     &r->u.xattr.value, &r->u.xattr.size);
+		return run_getxattr(a, r, c);
 	case REQUEST_SETXATTR:
-		return run_setxattr(r, c);
+		return run_setxattr(a, r, c);
 	case REQUEST_LOCK:
 		return tree_lock(r->handle, &r->u.lock.range);
 	case REQUEST_GETLOCK:
@@ -117,17 +186,41 @@ dispatch(const struct server *server, struct request *r, const struct call *c)
 	return -ENOSYS;
 }
 
+/*
+ * Who asks, on the host, and with access=server his groups: @user is to be
+ * given back after the call.
+ */
+static int
+identify(const struct server *server, const struct access *a,
+	 const struct request *r, struct call *c, struct user **user)
+{
+	int err = access_user(a, r->uid, r->gid, &c->uid, &c->gid);
+
+	if (err < 0 || a->mode == ACCESS_CLIENT)
+		return err;
+	err = groups_of(server->groups, c->uid, c->nowait, user);
+	if (err == 0)
+		c->cred = &(*user)->cred;
+	return err;
+}
+
 bool
 run(const struct server *server, struct request *r, bool nowait)
 {
 	struct call c = { .nowait = nowait, .uid = r->uid, .gid = r->gid };
-	int err;
+	const struct access *a = access_of(server, r);
+	struct user *user = NULL;
+	int err = 0;
 
 	if (!nowait) {
 		c.waiter = &r->waiter;
 		r->waiter.is_parked = false;
 	}
-	err = dispatch(server, r, &c);
+	if (a)
+		err = identify(server, a, r, &c, &user);
+	if (err == 0)
+		err = dispatch(server, a, r, &c);
+	user_unref(user);
 	/* Not by the error: whoever was parked is woken. */
 	if (c.waiter && c.waiter->is_parked)
 		return false;

@@ -17,6 +17,7 @@
 
 #include "cleanup.h"
 #include "conn.h"
+#include "groups.h"
 #include "listen.h"
 #include "notify.h"
 #include "pool.h"
@@ -49,6 +50,25 @@ tree_warning(void *ctx, const char *line)
 	log_line(LOG_WARNING, "tree \"%s\": %s", name, line);
 }
 
+/* Can what its options promise be kept? */
+static int
+check_access(struct server *s, const struct export *e)
+{
+	if (access_is_plain(e->access))
+		return 0;
+	if (e->access->mode == ACCESS_SERVER && !tree_is_read_only(e->tree) &&
+	    !tree_has_owners(e->tree)) {
+		log_line(LOG_ERR,
+			 "%s%saccess=server needs root, to give objects to "
+			 "their users, or owner=mapped",
+			 e->name, *e->name ? ": " : "");
+		return -EINVAL;
+	}
+	if (!s->groups)
+		s->groups = groups_new();
+	return s->groups ? 0 : -ENOMEM;
+}
+
 static int
 open_trees(struct server *s)
 {
@@ -65,6 +85,7 @@ open_trees(struct server *s)
 
 		e->name = strdup(c->trees[i].name);
 		e->index = i;
+		e->access = &c->trees[i].access;
 		s->nr_exports++;
 		if (!e->name)
 			return -ENOMEM;
@@ -76,6 +97,10 @@ open_trees(struct server *s)
 				 why ? why : strerror(-r));
 			return r;
 		}
+		tree_set_user(e->tree, e);
+		r = check_access(s, e);
+		if (r < 0)
+			return r;
 		if (log_wants(LOG_DEBUG))
 			tree_on_progress(e->tree, progress_log, e->name);
 		if (tree_is_read_only(e->tree))
@@ -363,6 +388,7 @@ tear_down(struct server *s)
 		free(s->exports[i].name);
 	}
 	free(s->exports);
+	groups_free(s->groups);
 	return true;
 }
 

@@ -13,6 +13,7 @@
 
 #include "config.h"
 
+struct groups;
 struct loop;
 struct pool;
 struct tree;
@@ -23,6 +24,7 @@ struct export
 	char *name; /* owned; "" for the unnamed one */
 	struct tree *tree; /* owned */
 	unsigned index; /* of its queue in the pool */
+	const struct access *access; /* borrowed from the config; const */
 };
 
 struct server {
@@ -32,6 +34,7 @@ struct server {
 	struct loop **loops; /* owned; const after start; loops[0] is main's */
 	unsigned nr_loops;
 	struct pool *pool; /* owned */
+	struct groups *groups; /* owned; NULL unless some access is not plain */
 	LIST_HEAD(, listener) listeners; /* owned; loop 0 */
 	atomic_uint nr_conns;
 	atomic_ullong next_conn_id;

@@ -202,6 +202,7 @@ hold(struct kernel *k, const struct step *s, int dir, const char *name)
 	if (fd < 0)
 		return -errno;
 	k->fds[s->slot] = fd;
+	k->slot_user[s->slot] = k->user;
 	k->held[s->slot] = S_ISDIR(st.st_mode) ? HELD_DIR
 			   : s->op == HOLD     ? HELD_FILE
 					       : HELD_FILE_RW;
@@ -318,17 +319,24 @@ kernel_replaces_full(struct kernel *k, const struct step *s)
 	return is_full;
 }
 
-void
-kernel_do(struct kernel *k, const struct step *s, struct said *ret)
+/* From now on as @user; this program has one thread. */
+static void
+become(unsigned user)
+{
+	if (user && setegid(USER_ID(user)) == 0 && seteuid(USER_ID(user)) == 0)
+		return;
+	if (!user && seteuid(0) == 0 && setegid(0) == 0)
+		return;
+	perror("seteuid");
+	abort();
+}
+
+static void
+do_named(struct kernel *k, const struct step *s, struct said *ret)
 {
 	const char *name;
 	int dir;
 
-	*ret = (struct said){ 0 };
-	if (s->op > HOLD_WRITE) {
-		ret->err = held(k, s, ret);
-		return;
-	}
 	if (s->op == HOLD || s->op == HOLD_WRITE)
 		close_slot(k, s->slot);
 	dir = open_parent(k, s->a, &name);
@@ -343,4 +351,20 @@ kernel_do(struct kernel *k, const struct step *s, struct said *ret)
 	else
 		ret->err = one_name(s, dir, name);
 	(void)close(dir);
+}
+
+void
+kernel_do(struct kernel *k, const struct step *s, struct said *ret)
+{
+	unsigned user = s->op > HOLD_WRITE ? k->slot_user[s->slot] : k->user;
+
+	*ret = (struct said){ 0 };
+	if (user)
+		become(user);
+	if (s->op > HOLD_WRITE)
+		ret->err = held(k, s, ret);
+	else
+		do_named(k, s, ret);
+	if (user)
+		become(0);
 }

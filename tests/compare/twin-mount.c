@@ -151,6 +151,8 @@ server_start(struct veneer *v, const struct twin_case *c, const char *lowers,
 		p9_close(&v->c);
 		wait_a_moment();
 	}
+	for (i = 1; r == 0 && c->set->has_users && i < NR_USERS; i++)
+		r = p9_attach(&v->c, (uint32_t)i, "", USER_ID((unsigned)i));
 	return r;
 }
 

@@ -57,6 +57,25 @@ is_unlinked_lower(const struct step *s, const struct said *k,
 	       (s->op == HELD_STAT && k->nlink != v->nlink && v->nlink == 0);
 }
 
+/* Instead of ENOTEMPTY, from a rename over what is full. */
+static bool
+may_be_instead(const struct round *r, int err)
+{
+	return err == -EXDEV ||
+	       (r->v.user && (err == -EACCES || err == -EPERM));
+}
+
+/* EXEC_ONLY: only veneer has opened it. */
+static bool
+is_exec_only(struct twin *t, const struct step *s, const struct said *k,
+	     const struct said *v)
+{
+	if (t->is_strict || s->op != HOLD || k->err != -EACCES || v->err != 0)
+		return false;
+	t->known[EXEC_ONLY]++;
+	return true;
+}
+
 /* Of errnos; the rest is in twin-lines.c. */
 static bool
 is_known(struct twin *t, const struct step *s, int k, int v)
@@ -140,12 +159,14 @@ do_step(struct round *r, const struct step *s, FILE *out)
 
 	if (is_idle(&r->k, s) || is_removed_dir(r, s))
 		return true;
+	r->k.user = r->v.user = step_user(r->c, s);
 	if ((s->op == RENAME || s->op == RENAMEAT) &&
 	    kernel_replaces_full(&r->k, s)) {
 		/* The kernel leaves an opaque mark behind: DIFFERENCES.md. */
 		veneer_do(&r->v, s, &v);
-		k = (struct said){ .err = v.err == -EXDEV ? -EXDEV
-							  : -ENOTEMPTY };
+		k = (struct said){ .err = may_be_instead(r, v.err)
+						  ? v.err
+						  : -ENOTEMPTY };
 	} else {
 		kernel_do(&r->k, s, &k);
 		if (k.is_exdev_dir)
@@ -159,6 +180,10 @@ do_step(struct round *r, const struct step *s, FILE *out)
 		/* The kernel marks the parent before it fails. */
 		r->t->has_spurious_impure |= k.err == -EEXIST;
 		kernel_do(&r->k, &close, &k);
+		veneer_do(&r->v, &close, &v);
+		return true;
+	}
+	if (is_exec_only(r->t, s, &k, &v)) {
 		veneer_do(&r->v, &close, &v);
 		return true;
 	}
@@ -197,6 +222,7 @@ compare_trees(struct round *r, struct lines *before, bool groups, FILE *out)
 	struct lines k, v;
 	unsigned nr;
 
+	r->v.user = 0;
 	tree_kernel(&r->k, &k);
 	tree_veneer(&r->v, &v);
 	since.name_a = "before";
@@ -326,6 +352,10 @@ run_rounds(struct twin *t, const struct twin_case *c, bool swap, FILE *out,
 	enum verdict result;
 
 	make_sides();
+	if (c->set->has_users) {
+		(void)chmod("a/upper", 01777);
+		(void)chmod("b/upper", 01777);
+	}
 	/* The kernel goes by inodes that it still has in memory. */
 	t->has_spurious_impure = r.c->set->prefix[0] == 'u';
 	result = round_run(&r, &before, 0, c->swap_at, here, out);

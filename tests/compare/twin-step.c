@@ -93,6 +93,12 @@ pick_op(struct dice *d)
 	return (enum op)i;
 }
 
+unsigned
+step_user(const struct twin_case *c, const struct step *s)
+{
+	return c->set->has_users ? s->arg / 11 % NR_USERS : 0;
+}
+
 void
 steps_generate(struct twin_case *c, unsigned nr)
 {

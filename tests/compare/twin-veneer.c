@@ -20,11 +20,13 @@
 
 /* Walk to the directory of @path, one name at a time, for the errno. */
 static int
-walk_parent(struct p9 *c, const char *path, uint32_t fid, const char **ret_last)
+walk_parent(struct veneer *v, const char *path, uint32_t fid,
+	    const char **ret_last)
 {
+	struct p9 *c = &v->c;
 	char name[256];
 	size_t len;
-	int r = p9_walk(c, 0, fid, "");
+	int r = p9_walk(c, v->user, fid, "");
 
 	while (r == 0 && path[len = strcspn(path, "/")] == '/') {
 		(void)snprintf(name, sizeof(name), "%.*s", (int)len, path);
@@ -39,7 +41,7 @@ int
 veneer_walk(struct veneer *v, const char *path, uint32_t fid)
 {
 	const char *last;
-	int r = walk_parent(&v->c, path, fid, &last);
+	int r = walk_parent(v, path, fid, &last);
 
 	return r == 0 && *last ? p9_walk(&v->c, fid, fid, last) : r;
 }
@@ -135,12 +137,12 @@ change(struct veneer *v, const struct step *s)
 
 /* v9fs says of itself what a directory with setgid does to new objects. */
 static int
-inherit(struct p9 *c, uint32_t dir, uint32_t *ret_gid, uint32_t *ret_setgid)
+inherit(struct veneer *v, uint32_t dir, uint32_t *ret_gid, uint32_t *ret_setgid)
 {
 	struct p9_stat st;
-	int r = p9_getattr(c, dir, &st);
+	int r = p9_getattr(&v->c, dir, &st);
 
-	*ret_gid = r == 0 && (st.mode & S_ISGID) ? st.gid : 0;
+	*ret_gid = r == 0 && (st.mode & S_ISGID) ? st.gid : USER_ID(v->user);
 	*ret_setgid = r == 0 ? st.mode & S_ISGID : 0;
 	return r;
 }
@@ -148,7 +150,7 @@ inherit(struct p9 *c, uint32_t dir, uint32_t *ret_gid, uint32_t *ret_setgid)
 static int
 one_name(struct veneer *v, const struct step *s)
 {
-	unsigned mode, major, minor, gid, setgid;
+	unsigned mode, major, minor, gid = 0, setgid = 0;
 	struct p9 *c = &v->c;
 	const char *last;
 	char text[32];
@@ -157,9 +159,9 @@ one_name(struct veneer *v, const struct step *s)
 	if (s->op != CREATE && s->op != MKDIR && s->op != RMDIR &&
 	    s->op != UNLINK && s->op != SYMLINK && s->op != MKNOD)
 		return change(v, s);
-	r = walk_parent(c, s->a, F_A, &last);
+	r = walk_parent(v, s->a, F_A, &last);
 	if (r == 0)
-		r = inherit(c, F_A, &gid, &setgid);
+		r = inherit(v, F_A, &gid, &setgid);
 	if (r < 0)
 		return r;
 	switch (s->op) {
@@ -192,7 +194,7 @@ two_names(struct veneer *v, const struct step *s)
 	int r;
 
 	if (s->op == RENAMEAT)
-		r = walk_parent(c, s->a, F_A, &la);
+		r = walk_parent(v, s->a, F_A, &la);
 	else
 		r = veneer_walk(v, s->a, F_A);
 	/* Whose errno it is when both paths are wrong: the first's. */
@@ -201,7 +203,7 @@ two_names(struct veneer *v, const struct step *s)
 	if (r == 0 && s->op == RENAMEAT && !S_ISDIR(st.mode))
 		r = -ENOTDIR;
 	if (r == 0)
-		r = walk_parent(c, s->b, F_B, &lb);
+		r = walk_parent(v, s->b, F_B, &lb);
 	if (r < 0)
 		return r;
 	if (s->op == RENAMEAT)

@@ -39,6 +39,9 @@ static const struct option_set sets[] = {
 	  .has_xwhiteouts = true },
 	{ "data", "redirect_dir=on,index=off,metacopy=on", TRUSTED,
 	  .has_metacopy = true, .has_data = true },
+	{ "users", "redirect_dir=on,index=off,metacopy=on", TRUSTED,
+	  .has_metacopy = true, .has_users = true,
+	  .veneer_options = ",access=server" },
 	/* The trees are the same, but not what is on disk. */
 	{ "mapped", "redirect_dir=on,index=off,metacopy=off", TRUSTED,
 	  .has_own_format = true, .veneer_options = ",owner=mapped" },
@@ -139,6 +142,7 @@ tell_known(const struct twin *t)
 		"an impure mark stays where nothing impure is",
 		"no impure mark where nothing has an origin",
 		"a directory of xattr whiteouts can be removed",
+		"access=server: who may execute a file may read it",
 		"userxattr: a link of a symbolic link can be renamed",
 	};
 	unsigned i;

@@ -100,6 +100,7 @@ struct option_set {
 	bool has_metacopy;
 	bool has_unstable_groups; /* st_ino changes at remount */
 	bool has_xwhiteouts, has_data;
+	bool has_users; /* steps by root and two others */
 	const char *veneer_options; /* only for veneer: ",option" or NULL */
 	bool has_own_format; /* the kernel would see another tree: they never
 				change places */
@@ -124,6 +125,10 @@ void dice_path(struct dice *d, const char *last, char path[PATH_LEN]);
 
 void steps_generate(struct twin_case *c, unsigned nr);
 void step_print(FILE *out, const struct step *s);
+/* Who does it: 0, or a user of these. */
+#define NR_USERS 3
+#define USER_ID(user) ((user) ? 999u + (user) : 0u)
+unsigned step_user(const struct twin_case *c, const struct step *s);
 unsigned step_mode(const struct step *s);
 long step_size(const struct step *s);
 void step_owner(const struct step *s, int *ret_uid, int *ret_gid);
@@ -157,6 +162,8 @@ struct kernel {
 	int root; /* owned; O_PATH of the mount */
 	int fds[NR_SLOTS]; /* owned */
 	enum held held[NR_SLOTS];
+	unsigned user; /* whose step comes next; 0: root */
+	unsigned slot_user[NR_SLOTS]; /* who has opened it */
 };
 int kernel_open(struct kernel *k, const char *mount);
 void kernel_close(struct kernel *k);
@@ -166,6 +173,7 @@ bool kernel_replaces_full(struct kernel *k, const struct step *s);
 
 struct veneer {
 	struct p9 c;
+	unsigned user; /* 0: root, or USER_ID(user); also its root's fid */
 	enum held held[NR_SLOTS];
 	int pid;
 };
@@ -206,6 +214,7 @@ enum known {
 	 */
 	NO_IMPURE,
 	XWHITEOUT_RMDIR, /* the kernel: ENOTEMPTY, though it lists nothing */
+	EXEC_ONLY, /* who may execute a file may read it */
 	STALE_LINK, /* userxattr, a renamed link of a symbolic link: ESTALE */
 	NR_KNOWN
 };
