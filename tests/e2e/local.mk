@@ -4,6 +4,7 @@ AM_TESTS_ENVIRONMENT = VENEER='$(abs_top_builddir)/veneer$(EXEEXT)' \
 	$(SAN_TESTS_ENVIRONMENT)
 
 e2e_programs = \
+	%D%/test-access \
 	%D%/test-connections \
 	%D%/test-copyup-wait \
 	%D%/test-fids \
@@ -31,6 +32,10 @@ E2E_LDADD = libp9client.a
 %C%_client_SOURCES = %D%/client.c
 %C%_client_CPPFLAGS = $(E2E_CPPFLAGS)
 %C%_client_LDADD = $(E2E_LDADD)
+
+%C%_test_access_SOURCES = %D%/test-access.c
+%C%_test_access_CPPFLAGS = $(E2E_CPPFLAGS)
+%C%_test_access_LDADD = $(E2E_LDADD)
 
 %C%_test_connections_SOURCES = %D%/test-connections.c
 %C%_test_connections_CPPFLAGS = $(E2E_CPPFLAGS)

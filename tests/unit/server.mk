@@ -4,10 +4,15 @@ SERVER_TEST_CPPFLAGS = $(libserver_a_CPPFLAGS) -I$(top_srcdir)/tests/unit
 SERVER_TEST_LDADD = libserver.a libprotocol.a liblayers.a $(EV_LIBS) \
 	$(CMOCKA_LIBS)
 server_unit_tests = \
+	%D%/test-access \
 	%D%/test-addr \
 	%D%/test-pool
 check_PROGRAMS += $(server_unit_tests)
 TESTS += $(server_unit_tests)
+
+%C%_test_access_SOURCES = %D%/test-access.c
+%C%_test_access_CPPFLAGS = $(SERVER_TEST_CPPFLAGS)
+%C%_test_access_LDADD = $(SERVER_TEST_LDADD)
 
 %C%_test_addr_SOURCES = %D%/test-addr.c
 %C%_test_addr_CPPFLAGS = $(SERVER_TEST_CPPFLAGS)
