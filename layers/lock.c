@@ -28,6 +28,11 @@ struct lock_table {
 	unsigned nr_held;
 };
 
+/* Locks not in use yet: for pieces that a split will make. */
+struct spares {
+	LIST_HEAD(, held) pieces;
+};
+
 struct lock_table *
 lock_table_new(void)
 {
@@ -57,6 +62,32 @@ lock_table_free(struct lock_table *t)
 		held_del(t, LIST_FIRST(&t->held));
 	(void)pthread_mutex_destroy(&t->lock);
 	free(t);
+}
+
+static void
+spares_fini(struct spares *s)
+{
+	struct held *l;
+
+	while ((l = LIST_FIRST(&s->pieces))) {
+		LIST_REMOVE(l, by_table);
+		free(l);
+	}
+}
+#define CLEANUP_SPARES __attribute__((cleanup(spares_fini)))
+
+static bool
+spares_add(struct spares *s, unsigned nr)
+{
+	struct held *l;
+
+	for (; nr > 0; nr--) {
+		l = calloc(1, sizeof(*l));
+		if (!l)
+			return false;
+		LIST_INSERT_HEAD(&s->pieces, l, by_table);
+	}
+	return true;
 }
 
 static bool
@@ -106,20 +137,39 @@ held_insert(struct lock_table *t, struct held *l)
 	t->nr_held++;
 }
 
+/* What happens to the table. */
+struct change {
+	const struct handle *h;
+	const struct lock_range *range;
+	bool is_drop; /* all that @h set goes, whoever owns it */
+};
+
+/* Does the change take away what @l covers of the range? */
+static bool
+is_replaced(const struct held *l, const struct change *c)
+{
+	if (!overlaps(&l->range, c->range))
+		return false;
+	if (!c->is_drop && same_owner(&l->range, c->range))
+		return true;
+	return c->range->type == LOCK_RANGE_NONE && l->handle == c->h;
+}
+
 /*
- * Cut [@range.start, @range.end] out of @l. @spare is used up, and set to
- * NULL, where a piece is left on either side.
+ * Cut [@range.start, @range.end] out of @l. @spares gives the piece that is
+ * needed where something is left on either side.
  */
 static void
 cut(struct lock_table *t, struct held *l, const struct lock_range *range,
-    struct held **spare)
+    struct spares *spares)
 {
 	bool left = l->range.start < range->start;
 	bool right = l->range.end > range->end;
 	struct held *piece;
 
 	if (left && right) {
-		piece = take_ptr(spare);
+		piece = LIST_FIRST(&spares->pieces);
+		LIST_REMOVE(piece, by_table);
 		held_fill(piece, l->handle, &l->range);
 		piece->range.start = range->end + 1;
 		held_insert(t, piece);
@@ -133,29 +183,29 @@ cut(struct lock_table *t, struct held *l, const struct lock_range *range,
 	}
 }
 
-/* Remove what the owner (or, unlocking, this handle) has in @range. */
 static void
-clear_range(struct lock_table *t, const struct handle *h,
-	    const struct lock_range *range, struct held **spare)
+clear_range(struct lock_table *t, const struct change *c, struct spares *spares)
 {
 	struct held *l, *next;
 
 	for (l = LIST_FIRST(&t->held); l; l = next) {
 		next = LIST_NEXT(l, by_table);
-		if (!overlaps(&l->range, range))
-			continue;
-		if (!same_owner(&l->range, range) &&
-		    !(range->type == LOCK_RANGE_NONE && l->handle == h))
-			continue;
-		/* Only one lock can contain the range on both sides, since
-		 * an owner's own do not overlap; for another's of the same
-		 * handle there may be no spare: then it goes whole. */
-		if (!*spare && l->range.start < range->start &&
-		    l->range.end > range->end)
-			held_del(t, l);
-		else
-			cut(t, l, range, spare);
+		if (is_replaced(l, c))
+			cut(t, l, c->range, spares);
 	}
+}
+
+/* How many locks fall into two pieces. */
+static unsigned
+nr_splits(const struct lock_table *t, const struct change *c)
+{
+	const struct held *l;
+	unsigned nr = 0;
+
+	LIST_FOREACH (l, &t->held, by_table)
+		nr += is_replaced(l, c) && l->range.start < c->range->start &&
+		      l->range.end > c->range->end;
+	return nr;
 }
 
 /* Join the new lock with its neighbours of the same owner and type. */
@@ -187,24 +237,32 @@ lock_table_set(struct lock_table *t, const struct handle *h,
 	       const struct lock_range *range)
 {
 	CLEANUP_UNLOCK pthread_mutex_t *lock = &t->lock;
-	CLEANUP_FREE struct held *spare = calloc(1, sizeof(*spare));
-	CLEANUP_FREE struct held *new = calloc(1, sizeof(*new));
+	const struct change c = { .h = h, .range = range };
+	CLEANUP_SPARES struct spares spares = { 0 };
+	CLEANUP_FREE struct held *new = NULL;
+	unsigned nr_new;
 
 	(void)pthread_mutex_lock(lock);
 	if (range->start > range->end ||
 	    range->client_id.len > LOCK_CLIENT_ID_MAX)
 		return -EINVAL;
-	if (!spare || !new)
-		return -ENOLCK;
-	if (range->type == LOCK_RANGE_NONE) {
-		clear_range(t, h, range, &spare);
-		return 0;
-	}
-	if (find_conflict(t, range))
+	if (range->type != LOCK_RANGE_NONE && find_conflict(t, range))
 		return -EAGAIN;
-	if (t->nr_held + 2 > LOCK_TABLE_MAX)
+	nr_new = nr_splits(t, &c);
+	if (!spares_add(&spares, nr_new))
 		return -ENOLCK;
-	clear_range(t, h, range, &spare);
+	if (range->type != LOCK_RANGE_NONE) {
+		new = calloc(1, sizeof(*new));
+		if (!new)
+			return -ENOLCK;
+		nr_new++;
+	}
+	/* Unlocking piece by piece makes more locks, too. */
+	if (nr_new > 0 && t->nr_held + nr_new > LOCK_TABLE_MAX)
+		return -ENOLCK;
+	clear_range(t, &c, &spares);
+	if (!new)
+		return 0;
 	held_fill(new, h, range);
 	held_insert(t, new);
 	merge(t, take_ptr(&new));
@@ -234,12 +292,10 @@ void
 lock_table_drop(struct lock_table *t, const struct handle *h)
 {
 	CLEANUP_UNLOCK pthread_mutex_t *lock = &t->lock;
-	struct held *l, *next;
+	const struct lock_range all = { .type = LOCK_RANGE_NONE,
+					.end = UINT64_MAX };
+	const struct change c = { .h = h, .range = &all, .is_drop = true };
 
 	(void)pthread_mutex_lock(lock);
-	for (l = LIST_FIRST(&t->held); l; l = next) {
-		next = LIST_NEXT(l, by_table);
-		if (l->handle == h)
-			held_del(t, l);
-	}
+	clear_range(t, &c, NULL); /* nothing is left that could split */
 }

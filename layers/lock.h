@@ -12,8 +12,11 @@
 struct handle;
 struct lock_table;
 
-/* Locks on one object at most; one more is -ENOLCK. */
-#define LOCK_TABLE_MAX 65536
+/*
+ * Locks on one object at most; one more is -ENOLCK. Each change looks at all
+ * of them, on a loop.
+ */
+#define LOCK_TABLE_MAX 16384
 
 struct lock_table *lock_table_new(void);
 /* NULL is fine. */

@@ -57,6 +57,23 @@ static const struct {
 	  { { 'w', 1, 1, 1, 0, END, 0 },
 	    { 'u', 1, 2, 2, 0, END, 0 },
 	    { 't', 2, 1, 3, 0, END, 1 } } },
+	{ "a child unlocks the middle of what its handle holds",
+	  { { 'w', 1, 1, 1, 0, 9, 0 },
+	    { 'r', 1, 2, 1, 20, 29, 0 },
+	    { 'w', 1, 3, 1, 40, 49, 0 },
+	    { 'u', 1, 9, 1, 5, 45, 0 },
+	    { 't', 2, 1, 2, 5, 45, 0 },
+	    { 't', 2, 1, 2, 4, 4, 1 },
+	    { 't', 2, 1, 2, 46, 46, 1 } } },
+	{ "a child unlocks the middle of two owners' locks",
+	  { { 'r', 1, 1, 1, 0, 9, 0 },
+	    { 'r', 1, 2, 1, 0, 9, 0 },
+	    { 'u', 1, 3, 1, 4, 5, 0 },
+	    { 't', 2, 1, 2, 4, 5, 0 },
+	    { 'u', 1, 1, 2, 0, 9, 0 },
+	    { 't', 2, 1, 2, 9, 9, 1 },
+	    { 'u', 1, 2, 2, 0, 9, 0 },
+	    { 't', 2, 1, 2, 0, END, 0 } } },
 	{ "a closed handle drops its locks",
 	  { { 'w', 1, 1, 1, 0, END, 0 },
 	    { 'd', 0, 0, 1, 0, 0, 0 },
@@ -108,10 +125,33 @@ locks(void **state)
 	}
 }
 
+/* However it grows: a client cannot have more locks than that. */
+static void
+limit(void **state)
+{
+	struct step lock = { 'w', 1, 1, 1, 0, END, 0 };
+	struct step hole = { 'u', 1, 1, 1, 0, 0, 0 };
+	struct lock_table *t = lock_table_new();
+	uint64_t i;
+
+	(void)state;
+	assert_int_equal(0, do_step(t, &lock));
+	for (i = 1; i < LOCK_TABLE_MAX; i++) {
+		hole.start = hole.end = 2 * i;
+		assert_int_equal(0, do_step(t, &hole));
+	}
+	hole.start = hole.end = 2 * i;
+	assert_int_equal(-ENOLCK, do_step(t, &hole));
+	hole.end = END;
+	assert_int_equal(0, do_step(t, &hole));
+	lock_table_free(t);
+}
+
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(locks) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(locks),
+					    cmocka_unit_test(limit) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
