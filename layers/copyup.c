@@ -24,6 +24,7 @@
 #include "cleanup.h"
 #include "copyup.h"
 #include "index.h"
+#include "lock.h"
 #include "lookup.h"
 #include "overlay.h"
 #include "owner.h"
@@ -348,7 +349,7 @@ publish_alias(void *ctx, struct node *dir)
 }
 
 static int
-publish(struct work *w)
+publish_where(struct work *w)
 {
 	struct alias_copy copy = { w->temp, !w->name[0], publish_alias, w };
 	struct node *dir;
@@ -368,6 +369,18 @@ publish(struct work *w)
 	r = publish_named(w, dir);
 	unlock_dir(dir);
 	node_unref(dir);
+	return r;
+}
+
+static int
+publish(struct work *w)
+{
+	struct lock_move move = LOCK_MOVE_NONE;
+	int r = lock_node_move(&move, w->n->body, w->tmpfile);
+
+	if (r == 0)
+		r = publish_where(w);
+	lock_node_moved(&move, body_is_upper(w->n->body));
 	return r;
 }
 

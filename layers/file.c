@@ -308,14 +308,9 @@ static int
 handle_free(struct handle *h)
 {
 	struct body *b = h->node->body;
-	struct lock_table *locks;
 	int r = 0;
 
-	(void)pthread_mutex_lock(&b->lock);
-	locks = b->locks;
-	(void)pthread_mutex_unlock(&b->lock);
-	if (locks)
-		lock_table_drop(locks, h);
+	lock_node_drop(h);
 	if (h->real)
 		r = realfile_put(b, h->real);
 	dirstream_free(h->stream);
@@ -336,6 +331,8 @@ tree_release(struct handle *h, const struct call *c)
 {
 	RETURN_IF_SLOW(h->node->body->tree, atomic_load(&h->node->body->layer),
 		       c);
+	if (c->nowait && lock_node_drop_is_slow(h))
+		return -EAGAIN;
 	if (atomic_fetch_sub(&h->refs, 1) == 1)
 		return handle_free(h);
 	return 0;
@@ -508,35 +505,4 @@ tree_fsync(struct node *n, struct handle *h, const struct call *c,
 	fd = real_open(a.at, O_RDONLY, &stx);
 	access_end(&a); /* a sync may take long: hold no name still */
 	return fd < 0 ? fd : real_fsync(u, fd, datasync);
-}
-
-/* The lock table of @b, made at the first lock. */
-static struct lock_table *
-locks_of(struct body *b)
-{
-	struct lock_table *t;
-
-	(void)pthread_mutex_lock(&b->lock);
-	if (!b->locks)
-		b->locks = lock_table_new();
-	t = b->locks;
-	(void)pthread_mutex_unlock(&b->lock);
-	return t;
-}
-
-int
-tree_lock(struct handle *h, const struct lock_range *range)
-{
-	struct lock_table *t = locks_of(h->node->body);
-
-	return t ? lock_table_set(t, h, range) : -ENOLCK;
-}
-
-int
-tree_getlock(struct handle *h, struct lock_range *range,
-	     char client_id[LOCK_CLIENT_ID_MAX])
-{
-	struct lock_table *t = locks_of(h->node->body);
-
-	return t ? lock_table_test(t, range, client_id) : -ENOLCK;
 }

@@ -75,6 +75,7 @@ enum redirect_dir {
 enum xino { XINO_OFF, XINO_AUTO, XINO_ON };
 enum uuid { UUID_AUTO, UUID_ON, UUID_NULL, UUID_OFF };
 enum fsync { FSYNC_AUTO, FSYNC_STRICT, FSYNC_VOLATILE };
+enum locks { LOCKS_SERVER, LOCKS_HOST };
 enum whiteouts { WHITEOUTS_CHAR, WHITEOUTS_OCI };
 enum owner_kind { OWNER_REAL, OWNER_MAPPED };
 #define UNSET (-1) /* a switch that was not given */
@@ -92,6 +93,7 @@ struct tree_config {
 	char *upper, *work; /* owned, or NULL */
 	int userxattr; /* UNSET: as privileges allow */
 	int redirect_dir, xino, uuid, fsync; /* the enums above */
+	int locks; /* likewise */
 	int metacopy, index; /* switches */
 	int owner; /* enum owner_kind */
 	int interlock; /* switch: keep kernel mounts out by work/incompat */
@@ -111,6 +113,7 @@ struct features {
 	bool metacopy; /* metadata-only files are read, and made */
 	bool index; /* lower hard links are kept together in W/index */
 	bool links; /* ... by giving a copy all of their names at once */
+	bool locks_at_host; /* locks=host */
 	bool opaque_mkdir; /* new directories in merged ones are opaque */
 	bool maps_owner; /* owner and mode are kept in an xattr: owner.h */
 };

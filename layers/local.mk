@@ -44,6 +44,8 @@ liblayers_a_SOURCES = \
 	%D%/link.c \
 	%D%/listing.c \
 	%D%/listing.h \
+	%D%/lock-host.c \
+	%D%/lock-node.c \
 	%D%/lock.c \
 	%D%/lock.h \
 	%D%/lookup.c \

@@ -2,7 +2,8 @@
 /*
  * The lock table of one object: a list, since objects with many locks are
  * rare. An owner's locks never overlap each other: what it sets replaces
- * what it had there.
+ * what it had there. What is locked at the host, too, is locked there before
+ * it is in the table.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -14,39 +15,28 @@
 #include "lock.h"
 #include "macros.h"
 
-struct held {
-	LIST_ENTRY(held) by_table;
-	const struct handle *handle; /* borrowed: who set it, never read */
-	struct lock_range range; /* client_id points to id */
-	char id[LOCK_CLIENT_ID_MAX];
-};
-
-struct lock_table {
-	pthread_mutex_t lock;
-	/* under lock */
-	LIST_HEAD(, held) held;
-	unsigned nr_held;
-};
-
 /* Locks not in use yet: for pieces that a split will make. */
 struct spares {
-	LIST_HEAD(, held) pieces;
+	LIST_HEAD(, lock_held) pieces;
 };
 
 struct lock_table *
-lock_table_new(void)
+lock_table_new(struct lock_host *host)
 {
 	struct lock_table *t = calloc(1, sizeof(*t));
 
-	if (!t)
+	if (!t) {
+		lock_host_free(host);
 		return NULL;
+	}
 	(void)pthread_mutex_init(&t->lock, NULL);
 	LIST_INIT(&t->held);
+	t->host = host;
 	return t;
 }
 
 static void
-held_del(struct lock_table *t, struct held *l)
+held_del(struct lock_table *t, struct lock_held *l)
 {
 	LIST_REMOVE(l, by_table);
 	t->nr_held--;
@@ -60,6 +50,7 @@ lock_table_free(struct lock_table *t)
 		return;
 	while (!LIST_EMPTY(&t->held))
 		held_del(t, LIST_FIRST(&t->held));
+	lock_host_free(t->host);
 	(void)pthread_mutex_destroy(&t->lock);
 	free(t);
 }
@@ -67,7 +58,7 @@ lock_table_free(struct lock_table *t)
 static void
 spares_fini(struct spares *s)
 {
-	struct held *l;
+	struct lock_held *l;
 
 	while ((l = LIST_FIRST(&s->pieces))) {
 		LIST_REMOVE(l, by_table);
@@ -79,7 +70,7 @@ spares_fini(struct spares *s)
 static bool
 spares_add(struct spares *s, unsigned nr)
 {
-	struct held *l;
+	struct lock_held *l;
 
 	for (; nr > 0; nr--) {
 		l = calloc(1, sizeof(*l));
@@ -105,10 +96,10 @@ overlaps(const struct lock_range *a, const struct lock_range *b)
 	return a->start <= b->end && b->start <= a->end;
 }
 
-static const struct held *
+static const struct lock_held *
 find_conflict(const struct lock_table *t, const struct lock_range *range)
 {
-	const struct held *l;
+	const struct lock_held *l;
 
 	LIST_FOREACH (l, &t->held, by_table) {
 		if (same_owner(&l->range, range) || !overlaps(&l->range, range))
@@ -121,7 +112,7 @@ find_conflict(const struct lock_table *t, const struct lock_range *range)
 }
 
 static void
-held_fill(struct held *l, const struct handle *h,
+held_fill(struct lock_held *l, const struct handle *h,
 	  const struct lock_range *range)
 {
 	l->handle = h;
@@ -131,22 +122,14 @@ held_fill(struct held *l, const struct handle *h,
 }
 
 static void
-held_insert(struct lock_table *t, struct held *l)
+held_insert(struct lock_table *t, struct lock_held *l)
 {
 	LIST_INSERT_HEAD(&t->held, l, by_table);
 	t->nr_held++;
 }
 
-/* What happens to the table. */
-struct change {
-	const struct handle *h;
-	const struct lock_range *range;
-	bool is_drop; /* all that @h set goes, whoever owns it */
-};
-
-/* Does the change take away what @l covers of the range? */
-static bool
-is_replaced(const struct held *l, const struct change *c)
+bool
+lock_is_replaced(const struct lock_held *l, const struct lock_change *c)
 {
 	if (!overlaps(&l->range, c->range))
 		return false;
@@ -160,12 +143,12 @@ is_replaced(const struct held *l, const struct change *c)
  * needed where something is left on either side.
  */
 static void
-cut(struct lock_table *t, struct held *l, const struct lock_range *range,
+cut(struct lock_table *t, struct lock_held *l, const struct lock_range *range,
     struct spares *spares)
 {
 	bool left = l->range.start < range->start;
 	bool right = l->range.end > range->end;
-	struct held *piece;
+	struct lock_held *piece;
 
 	if (left && right) {
 		piece = LIST_FIRST(&spares->pieces);
@@ -184,35 +167,37 @@ cut(struct lock_table *t, struct held *l, const struct lock_range *range,
 }
 
 static void
-clear_range(struct lock_table *t, const struct change *c, struct spares *spares)
+clear_range(struct lock_table *t, const struct lock_change *c,
+	    struct spares *spares)
 {
-	struct held *l, *next;
+	struct lock_held *l, *next;
 
 	for (l = LIST_FIRST(&t->held); l; l = next) {
 		next = LIST_NEXT(l, by_table);
-		if (is_replaced(l, c))
+		if (lock_is_replaced(l, c))
 			cut(t, l, c->range, spares);
 	}
 }
 
 /* How many locks fall into two pieces. */
 static unsigned
-nr_splits(const struct lock_table *t, const struct change *c)
+nr_splits(const struct lock_table *t, const struct lock_change *c)
 {
-	const struct held *l;
+	const struct lock_held *l;
 	unsigned nr = 0;
 
 	LIST_FOREACH (l, &t->held, by_table)
-		nr += is_replaced(l, c) && l->range.start < c->range->start &&
+		nr += lock_is_replaced(l, c) &&
+		      l->range.start < c->range->start &&
 		      l->range.end > c->range->end;
 	return nr;
 }
 
 /* Join the new lock with its neighbours of the same owner and type. */
 static void
-merge(struct lock_table *t, struct held *new)
+merge(struct lock_table *t, struct lock_held *new)
 {
-	struct held *l, *next;
+	struct lock_held *l, *next;
 
 	for (l = LIST_FIRST(&t->held); l; l = next) {
 		next = LIST_NEXT(l, by_table);
@@ -232,70 +217,80 @@ merge(struct lock_table *t, struct held *new)
 	}
 }
 
-int
-lock_table_set(struct lock_table *t, const struct handle *h,
-	       const struct lock_range *range)
+/* Room for what @c adds: pieces and, unless it unlocks, *@ret_new. */
+static int
+prepare(struct lock_table *t, const struct lock_change *c,
+	struct spares *spares, struct lock_held **ret_new)
 {
-	CLEANUP_UNLOCK pthread_mutex_t *lock = &t->lock;
-	const struct change c = { .h = h, .range = range };
-	CLEANUP_SPARES struct spares spares = { 0 };
-	CLEANUP_FREE struct held *new = NULL;
-	unsigned nr_new;
+	unsigned nr_new = nr_splits(t, c);
 
-	(void)pthread_mutex_lock(lock);
-	if (range->start > range->end ||
-	    range->client_id.len > LOCK_CLIENT_ID_MAX)
-		return -EINVAL;
-	if (range->type != LOCK_RANGE_NONE && find_conflict(t, range))
-		return -EAGAIN;
-	nr_new = nr_splits(t, &c);
-	if (!spares_add(&spares, nr_new))
+	if (!spares_add(spares, nr_new))
 		return -ENOLCK;
-	if (range->type != LOCK_RANGE_NONE) {
-		new = calloc(1, sizeof(*new));
-		if (!new)
+	if (c->range->type != LOCK_RANGE_NONE) {
+		*ret_new = calloc(1, sizeof(**ret_new));
+		if (!*ret_new)
 			return -ENOLCK;
 		nr_new++;
 	}
 	/* Unlocking piece by piece makes more locks, too. */
 	if (nr_new > 0 && t->nr_held + nr_new > LOCK_TABLE_MAX)
 		return -ENOLCK;
-	clear_range(t, &c, &spares);
-	if (!new)
-		return 0;
-	held_fill(new, h, range);
-	held_insert(t, new);
-	merge(t, take_ptr(&new));
-	return 0;
+	return t->host ? lock_host_reserve(t->host, t->nr_held + nr_new) : 0;
 }
 
 int
-lock_table_test(struct lock_table *t, struct lock_range *range,
+lock_table_set(struct lock_table *t, const struct handle *h,
+	       const struct lock_range *range)
+{
+	const struct lock_change c = { .h = h, .range = range };
+	CLEANUP_SPARES struct spares spares = { 0 };
+	CLEANUP_FREE struct lock_held *new = NULL;
+	int r;
+
+	if (range->start > range->end ||
+	    range->client_id.len > LOCK_CLIENT_ID_MAX)
+		return -EINVAL;
+	if (range->type != LOCK_RANGE_NONE && find_conflict(t, range))
+		return -EBUSY;
+	r = prepare(t, &c, &spares, &new);
+	if (r == 0 && t->host && new)
+		r = lock_host_set(t->host, range);
+	if (r < 0)
+		return r;
+	if (t->host && !new)
+		lock_host_unset(t->host, t, &c);
+	clear_range(t, &c, &spares);
+	if (new) {
+		held_fill(new, h, range);
+		held_insert(t, new);
+		merge(t, take_ptr(&new));
+	}
+	return 0;
+}
+
+void
+lock_table_test(const struct lock_table *t, struct lock_range *range,
 		char client_id[LOCK_CLIENT_ID_MAX])
 {
-	CLEANUP_UNLOCK pthread_mutex_t *lock = &t->lock;
-	const struct held *l;
+	const struct lock_held *l = find_conflict(t, range);
 
-	(void)pthread_mutex_lock(lock);
-	l = find_conflict(t, range);
 	if (!l) {
 		range->type = LOCK_RANGE_NONE;
-		return 0;
+		return;
 	}
 	*range = l->range;
 	memcpy(client_id, l->id, l->range.client_id.len);
 	range->client_id.ptr = client_id;
-	return 0;
 }
 
 void
 lock_table_drop(struct lock_table *t, const struct handle *h)
 {
-	CLEANUP_UNLOCK pthread_mutex_t *lock = &t->lock;
 	const struct lock_range all = { .type = LOCK_RANGE_NONE,
 					.end = UINT64_MAX };
-	const struct change c = { .h = h, .range = &all, .is_drop = true };
+	const struct lock_change c = { .h = h, .range = &all, .is_drop = true };
 
-	(void)pthread_mutex_lock(lock);
+	if (t->host)
+		lock_host_unset(t->host, t, &c);
 	clear_range(t, &c, NULL); /* nothing is left that could split */
 }

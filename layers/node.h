@@ -6,6 +6,9 @@
  * Lock order, outermost first; what is not listed together is never held
  * together:
  *
+ *   0. lock_table.lock      byte-range locks. With locks=host held while a
+ *                           first lock reaches the file, and while a copy of
+ *                           it is published
  *   1. tree.rename_lock     renames that change a parent
  *   2. dir.lock             a directory before those below it; two that are
  *                           not one below the other by address of the dir
@@ -150,6 +153,7 @@ struct handle {
 	int flags; /* const; host O_* */
 	struct realfile *real; /* counted; under body.lock; regular files */
 	struct dirstream *stream; /* owned; directories; has its own lock */
+	atomic_bool has_locks; /* some may be in the body's lock table */
 };
 
 #define TREE_MAX_DEVICES 255

@@ -54,6 +54,7 @@ static const struct option options[] = {
 	{ "uuid", OPTION_CHOICE, FIELD(uuid), "auto on null off" },
 	{ "fsync", OPTION_CHOICE, FIELD(fsync), "auto strict volatile" },
 	{ "volatile", OPTION_SWITCH, FIELD(is_volatile), NULL },
+	{ "locks", OPTION_CHOICE, FIELD(locks), "server host" },
 	{ "interlock", OPTION_SWITCH, FIELD(interlock), NULL },
 	{ "owner", OPTION_CHOICE, FIELD(owner), "real mapped" },
 	{ "nfs_export", OPTION_FIXED, 0, "off" },
@@ -97,12 +98,11 @@ const char *const *
 tree_config_keys(void)
 {
 	static const char *const keys[] = {
-		"lower",     "upper",     "work",         "lowerdir",
-		"lowerdir+", "datadir+",  "upperdir",     "workdir",
-		"whiteouts", "userxattr", "redirect_dir", "metacopy",
-		"index",     "xino",      "uuid",         "fsync",
-		"volatile",  "interlock", "owner",        "nfs_export",
-		"verity",    NULL,
+		"lower",        "upper",    "work",    "lowerdir",  "lowerdir+",
+		"datadir+",     "upperdir", "workdir", "whiteouts", "userxattr",
+		"redirect_dir", "metacopy", "index",   "xino",      "uuid",
+		"fsync",        "volatile", "locks",   "interlock", "owner",
+		"nfs_export",   "verity",   NULL,
 	};
 
 	return keys;
@@ -429,6 +429,7 @@ option_resolve(const struct tree_config *c, const struct layer_set *set,
 			      c->redirect_dir == REDIRECT_AUTO);
 	f.metacopy = c->metacopy == 1 && (can_mark || !set->upper);
 	f.index = c->index == 1 && set->upper;
+	f.locks_at_host = c->locks == LOCKS_HOST;
 	f.links = c->index == UNSET && set->upper;
 	/* ovl_create_upper(): where offline changes of a lower would merge. */
 	f.opaque_mkdir = can_mark &&

@@ -270,6 +270,35 @@ real_get_flags(int fd, unsigned *ret)
 	return 0;
 }
 
+static struct flock
+flock_of(short type, uint64_t start, uint64_t end)
+{
+	return (struct flock){
+		.l_type = type,
+		.l_whence = SEEK_SET,
+		.l_start = (off_t)start,
+		.l_len = end == INT64_MAX ? 0 : (off_t)(end - start + 1),
+	};
+}
+
+int
+real_lock(int fd, short type, uint64_t start, uint64_t end)
+{
+	struct flock fl = flock_of(type, start, end);
+
+	if (fcntl(fd, F_OFD_SETLK, &fl) == 0)
+		return 0;
+	return errno == EAGAIN || errno == EACCES ? -EBUSY : -errno;
+}
+
+int
+real_test_lock(int fd, short type, uint64_t start, uint64_t end,
+	       struct flock *ret)
+{
+	*ret = flock_of(type, start, end);
+	return fcntl(fd, F_OFD_GETLK, ret) < 0 ? -errno : 0;
+}
+
 int
 real_close(int fd)
 {

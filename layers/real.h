@@ -12,6 +12,7 @@
 #ifndef VENEER_LAYERS_REAL_H
 #define VENEER_LAYERS_REAL_H
 
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -71,6 +72,15 @@ ssize_t real_preadv(int fd, const struct iovec *iov, unsigned nr_iov,
 int64_t real_seek(int fd, uint64_t off, int whence);
 /* Inode flags (FS_IOC_GETFLAGS) of an open file. -ENOTTY: has none. */
 int real_get_flags(int fd, unsigned *ret);
+/*
+ * Set or (F_UNLCK) remove a lock of the open file description @fd on [@start,
+ * @end]; an @end of INT64_MAX is the end of the file. Never waits for another
+ * one: -EBUSY. -EBADF: a write lock on what is open for reading.
+ */
+int real_lock(int fd, short type, uint64_t start, uint64_t end);
+/* *@ret: the first lock of others in its way, or of type F_UNLCK. */
+int real_test_lock(int fd, short type, uint64_t start, uint64_t end,
+		   struct flock *ret);
 /* close(2), with its result. */
 int real_close(int fd);
 

@@ -366,15 +366,17 @@ int tree_setxattr(struct node *n, struct handle *h, const struct call *c,
 
 /*
  * Set or (type NONE) remove a lock of range->owner and proc_id. Returns 0
- * or -EAGAIN: another one conflicts; never a wait (nor a retry on a worker:
- * does not block). -ENOLCK: too many. All locks of a handle go with it.
+ * or -EBUSY: another one conflicts; never a wait for it. -ENOLCK: too many.
+ * All locks of a handle go with it. With locks=host a process of the host may
+ * be what conflicts, and there are the errors of its file system.
  */
-int tree_lock(struct handle *h, const struct lock_range *range);
+int tree_lock(struct handle *h, const struct call *c,
+	      const struct lock_range *range);
 /*
  * Would @range conflict? Turns it into the conflicting lock, with its
  * client id copied into @client_id, or into type NONE.
  */
-int tree_getlock(struct handle *h, struct lock_range *range,
-		 char client_id[LOCK_CLIENT_ID_MAX]);
+int tree_getlock(struct handle *h, const struct call *c,
+		 struct lock_range *range, char client_id[LOCK_CLIENT_ID_MAX]);
 
 #endif

@@ -54,7 +54,7 @@ enum request_op {
 	REQUEST_GETXATTR, /* node, handle or NULL, name (empty: list)
 	                                                 -> xattr.value, size */
 	REQUEST_SETXATTR, /* node, name, xattr (value NULL: remove) */
-	REQUEST_LOCK, /* handle, lock                -> -EAGAIN: conflict */
+	REQUEST_LOCK, /* handle, lock                -> -EBUSY: conflict */
 	REQUEST_GETLOCK, /* handle, lock                -> lock: the conflicting
 	                     one with its client_id in lock_client_id, or
 	                     type NONE */

@@ -178,9 +178,9 @@ dispatch(const struct server *server, const struct access *a, struct request *r,
 	case REQUEST_SETXATTR:
 		return run_setxattr(a, r, c);
 	case REQUEST_LOCK:
-		return tree_lock(r->handle, &r->u.lock.range);
+		return tree_lock(r->handle, c, &r->u.lock.range);
 	case REQUEST_GETLOCK:
-		return tree_getlock(r->handle, &r->u.lock.range,
+		return tree_getlock(r->handle, c, &r->u.lock.range,
 				    r->u.lock.client_id);
 	}
 	return -ENOSYS;
@@ -224,8 +224,7 @@ run(const struct server *server, struct request *r, bool nowait)
 	/* Not by the error: whoever was parked is woken. */
 	if (c.waiter && c.waiter->is_parked)
 		return false;
-	/* A lock that conflicts is an answer: it never waits. */
-	if (err == -EAGAIN && nowait && r->op != REQUEST_LOCK)
+	if (err == -EAGAIN && nowait)
 		return false;
 	r->error = err;
 	return true;

@@ -62,7 +62,7 @@ op_lock_done(struct p9_req *r)
 
 	if (r->req.error == 0)
 		m.status = LOCK_STATUS_SUCCESS;
-	else if (r->req.error == -EAGAIN)
+	else if (r->req.error == -EBUSY)
 		m.status = LOCK_STATUS_BLOCKED;
 	else
 		m.status = LOCK_STATUS_ERROR;

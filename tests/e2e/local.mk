@@ -10,6 +10,7 @@ e2e_programs = \
 	%D%/test-fids \
 	%D%/test-hostile-frames \
 	%D%/test-kill-restart \
+	%D%/test-locks-host \
 	%D%/test-server
 e2e_scripts = \
 	%D%/test-check.sh \
@@ -56,6 +57,10 @@ E2E_LDADD = libp9client.a
 %C%_test_kill_restart_SOURCES = %D%/test-kill-restart.c
 %C%_test_kill_restart_CPPFLAGS = $(E2E_CPPFLAGS)
 %C%_test_kill_restart_LDADD = $(E2E_LDADD)
+
+%C%_test_locks_host_SOURCES = %D%/test-locks-host.c
+%C%_test_locks_host_CPPFLAGS = $(E2E_CPPFLAGS)
+%C%_test_locks_host_LDADD = $(E2E_LDADD)
 
 %C%_test_server_SOURCES = %D%/test-server.c
 %C%_test_server_CPPFLAGS = $(E2E_CPPFLAGS)

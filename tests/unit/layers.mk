@@ -35,6 +35,7 @@ layers_unit_tests = \
 	%D%/test-layers-index \
 	%D%/test-layers-links \
 	%D%/test-layers-lock \
+	%D%/test-layers-lock-host \
 	%D%/test-layers-merge \
 	%D%/test-layers-metacopy \
 	%D%/test-layers-open-files \
@@ -120,6 +121,10 @@ TESTS += $(layers_unit_tests)
 %C%_test_layers_lock_SOURCES = %D%/test-layers-lock.c
 %C%_test_layers_lock_CPPFLAGS = $(LAYERS_TEST_CPPFLAGS)
 %C%_test_layers_lock_LDADD = $(LAYERS_TEST_LDADD)
+
+%C%_test_layers_lock_host_SOURCES = %D%/test-layers-lock-host.c
+%C%_test_layers_lock_host_CPPFLAGS = $(LAYERS_TEST_CPPFLAGS)
+%C%_test_layers_lock_host_LDADD = $(LAYERS_TEST_LDADD)
 
 %C%_test_layers_merge_SOURCES = %D%/test-layers-merge.c
 %C%_test_layers_merge_CPPFLAGS = $(LAYERS_TEST_CPPFLAGS)

@@ -92,7 +92,7 @@ test_status(void **state)
 	static const struct {
 		int err;
 		uint8_t status;
-	} cases[] = { { 0, 0 }, { -EAGAIN, 1 }, { -ENOLCK, 2 }, { -EIO, 2 } };
+	} cases[] = { { 0, 0 }, { -EBUSY, 1 }, { -ENOLCK, 2 }, { -EIO, 2 } };
 	struct p9_fields m = { .fid = 1, .lock_type = 1 }, r;
 	size_t i;
 

@@ -27,9 +27,9 @@ static const struct {
 	{ "readers share, a writer conflicts",
 	  { { 'r', 1, 1, 1, 0, END, 0 },
 	    { 'r', 2, 1, 2, 0, END, 0 },
-	    { 'w', 3, 1, 3, 5, 5, -EAGAIN } } },
+	    { 'w', 3, 1, 3, 5, 5, -EBUSY } } },
 	{ "the same process of two guests is two owners",
-	  { { 'w', 1, 7, 1, 0, 9, 0 }, { 'w', 2, 7, 2, 0, 9, -EAGAIN } } },
+	  { { 'w', 1, 7, 1, 0, 9, 0 }, { 'w', 2, 7, 2, 0, 9, -EBUSY } } },
 	{ "one owner replaces its own",
 	  { { 'w', 1, 1, 1, 0, 9, 0 },
 	    { 'r', 1, 1, 1, 0, 9, 0 },
@@ -38,8 +38,8 @@ static const struct {
 	  { { 'w', 1, 1, 1, 0, 99, 0 },
 	    { 'u', 1, 1, 1, 40, 59, 0 },
 	    { 'w', 2, 1, 2, 40, 59, 0 },
-	    { 'w', 2, 1, 2, 39, 39, -EAGAIN },
-	    { 'w', 2, 1, 2, 60, 60, -EAGAIN } } },
+	    { 'w', 2, 1, 2, 39, 39, -EBUSY },
+	    { 'w', 2, 1, 2, 60, 60, -EBUSY } } },
 	{ "neighbours merge and go together",
 	  { { 'w', 1, 1, 1, 0, 9, 0 },
 	    { 'w', 1, 1, 1, 10, 19, 0 },
@@ -48,7 +48,7 @@ static const struct {
 	{ "to the end of file",
 	  { { 'w', 1, 1, 1, 100, END, 0 },
 	    { 'w', 2, 1, 2, 0, 99, 0 },
-	    { 'w', 2, 1, 2, END, END, -EAGAIN } } },
+	    { 'w', 2, 1, 2, END, END, -EBUSY } } },
 	{ "a child unlocks what its handle holds",
 	  { { 'w', 1, 1, 1, 0, END, 0 },
 	    { 'u', 1, 2, 1, 0, END, 0 },
@@ -104,7 +104,7 @@ do_step(struct lock_table *t, const struct step *s)
 	}
 	if (s->op != 't')
 		return lock_table_set(t, h, &range);
-	assert_int_equal(0, lock_table_test(t, &range, id));
+	lock_table_test(t, &range, id);
 	return range.type != LOCK_RANGE_NONE;
 }
 
@@ -117,7 +117,7 @@ locks(void **state)
 	(void)state;
 	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		print_message("%s\n", cases[i].name);
-		t = lock_table_new();
+		t = lock_table_new(NULL);
 		for (j = 0; j < MAX_STEPS && cases[i].steps[j].op; j++)
 			assert_int_equal(cases[i].steps[j].want,
 					 do_step(t, &cases[i].steps[j]));
@@ -131,7 +131,7 @@ limit(void **state)
 {
 	struct step lock = { 'w', 1, 1, 1, 0, END, 0 };
 	struct step hole = { 'u', 1, 1, 1, 0, 0, 0 };
-	struct lock_table *t = lock_table_new();
+	struct lock_table *t = lock_table_new(NULL);
 	uint64_t i;
 
 	(void)state;

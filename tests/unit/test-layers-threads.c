@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Many threads at one tree: creates, renames across directories, unlinks,
- * copy-ups of the same files, listings, reads; some with a waiter, which is
+ * copy-ups of the same files, listings, reads, locks; some with a waiter, which is
  * woken or taken back. For TSan; and nobody may see an error that this
  * mixture does not explain.
  */
@@ -277,6 +277,79 @@ links(void **state)
 	}
 }
 
+/* Locks of its own part of the file, and shared ones; then it is copied up. */
+static int
+lock_some(struct worker *w, struct handle *h)
+{
+	struct call c = any_call(w);
+	struct lock_range range = { .owner = (uintptr_t)w,
+				    .proc_id = 1,
+				    .client_id = { "guest", 5 } };
+	unsigned type = dice(w, 3);
+
+	c.waiter = NULL;
+	range.type = type == 0   ? LOCK_RANGE_NONE
+		     : type == 1 ? LOCK_RANGE_READ
+				 : LOCK_RANGE_WRITE;
+	range.start = dice(w, 50);
+	range.end = range.start + dice(w, 10);
+	return tree_lock(h, &c, &range);
+}
+
+static void *
+work_locks(void *arg)
+{
+	struct worker *w = arg;
+	struct handle *h;
+	struct node *n;
+	int i, r;
+
+	for (i = 0; i < 30 && !w->bad; i++) {
+		n = fixture_walk(w->f, "f", &r);
+		h = NULL;
+		if (r == 0)
+			r = tree_open_node(n, &fixture_call, 0, &h, NULL);
+		if (r == 0)
+			r = lock_some(w, h);
+		if (r == 0 && dice(w, 20) == 0)
+			r = fixture_do(w->f, "chmod", "f", "600");
+		if (r == 0)
+			r = lock_some(w, h);
+		if (r < 0 && r != -EBUSY && r != -EAGAIN)
+			w->bad = r;
+		handle_unref(h);
+		node_unref(n);
+	}
+	return NULL;
+}
+
+static void
+locks(void **state)
+{
+	struct worker w[NR_THREADS];
+	struct fixture *f = *state;
+	int i, round;
+
+	f->options = "locks=host";
+	for (round = 0; round < 20; round++) {
+		fixture_layers(f, "echo x >lower2/f");
+		fixture_open(f, true);
+		for (i = 0; i < NR_THREADS; i++) {
+			w[i] = (struct worker){
+				.f = f,
+				.seed = (unsigned)(round * NR_THREADS + i)
+			};
+			assert_int_equal(0, pthread_create(&w[i].thread, NULL,
+							   work_locks, &w[i]));
+		}
+		for (i = 0; i < NR_THREADS; i++)
+			assert_int_equal(0, pthread_join(w[i].thread, NULL));
+		for (i = 0; i < NR_THREADS; i++)
+			assert_int_equal(0, w[i].bad);
+		fixture_close(f);
+	}
+}
+
 int
 main(void)
 {
@@ -284,6 +357,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(threads, fixture_setup,
 						fixture_teardown),
 		cmocka_unit_test_setup_teardown(links, fixture_setup,
+						fixture_teardown),
+		cmocka_unit_test_setup_teardown(locks, fixture_setup,
 						fixture_teardown),
 	};
 
