@@ -21,6 +21,20 @@ from_statx(struct statx_timestamp ts)
 	return (struct timespec){ .tv_sec = ts.tv_sec, .tv_nsec = ts.tv_nsec };
 }
 
+/* How many names of @b, of those that somebody holds, are gone. */
+static unsigned
+nr_detached(const struct body *b)
+{
+	struct node *n;
+	unsigned nr = 0;
+
+	(void)pthread_mutex_lock(&b->tree->names_lock);
+	LIST_FOREACH (n, &b->nodes, by_body)
+		nr += n->is_detached;
+	(void)pthread_mutex_unlock(&b->tree->names_lock);
+	return nr;
+}
+
 /* What users are to see as the number of links (overlay.md 8). */
 static uint64_t
 shown_nlink(const struct node *n, unsigned layer, const struct statx *stx)
@@ -38,8 +52,9 @@ shown_nlink(const struct node *n, unsigned layer, const struct statx *stx)
 		if (d->nr_lowers + (d->upper_fd >= 0) > 1)
 			return 1;
 	} else if (is_detached && layer != 0) {
-		/* Its name is under a whiteout; the layer's link stays. */
-		return 0;
+		/* Its name is under a whiteout; the layer's links stay. */
+		nlink = nr_detached(n->body);
+		return stx->stx_nlink > nlink ? stx->stx_nlink - nlink : 0;
 	}
 	return stx->stx_nlink;
 }

@@ -241,6 +241,19 @@ build(struct work *w)
 	return r < 0 ? r : sync_copy(w, is_synced);
 }
 
+/*
+ * The copy of an object with names that are gone has no data of its own: by
+ * those nobody will find it below. Best effort: only reading will fail.
+ */
+static void
+pin_source(struct work *w)
+{
+	int fd = real_open_path(AT(w->source, ""));
+
+	if (fd >= 0)
+		node_pin_data(w->n, fd, w->layer);
+}
+
 /* From now on the object is the upper one. Under the locks of body.layer. */
 static int
 flip(void *ctx, struct at at)
@@ -262,8 +275,11 @@ flip(void *ctx, struct at at)
 	}
 	body_set_real(b, statx_dev(&stx), stx.stx_ino);
 	/* Who holds the lower file open and reads on loses nothing. */
-	if (w->is_metacopy && !atomic_load(&b->is_metacopy))
+	if (w->is_metacopy && !atomic_load(&b->is_metacopy)) {
 		b->data_blocks_512 = w->stx.stx_blocks;
+		if (b->pin_fd >= 0)
+			pin_source(w);
+	}
 	atomic_store(&b->is_metacopy, w->is_metacopy);
 	atomic_store_explicit(&b->layer, 0, memory_order_release);
 	if (!w->is_metacopy)

@@ -2,6 +2,7 @@
 /* Hard links (the kernel's ovl_link()). */
 #include <errno.h>
 
+#include "alias.h"
 #include "change.h"
 #include "cleanup.h"
 #include "copyup.h"
@@ -11,26 +12,49 @@
 #include "permit.h"
 #include "redirect.h"
 
-/* What is to be linked, and may the caller (permit_link())? */
-struct source {
-	const struct node *n;
-	int permitted;
+struct link_source {
+	struct node *n;
+	const struct call *c;
+	int permitted; /* permit_link() */
 };
 
 /*
- * do_linkat() and vfs_link(): EEXIST comes before EPERM, both before the
- * directory or @arg, a struct source, is copied up.
+ * Has @n lost its last name? A copy without a name would get one by
+ * linkat(2): it is an O_TMPFILE.
+ */
+static int
+check_has_name(const struct link_source *src)
+{
+	CLEANUP_ACCESS struct access a = ACCESS_NONE;
+	struct body *b = src->n->body;
+	struct statx stx;
+	int r;
+
+	if (!__atomic_load_n(&src->n->is_detached, __ATOMIC_ACQUIRE))
+		return 0;
+	/* A copy up gives it its other names, or it will have none. */
+	if (!body_is_upper(b))
+		return alias_is_for(b) ? 0 : -ENOENT;
+	r = access_begin(src->n, src->c, &a);
+	if (r == 0)
+		r = real_statx(a.at, &stx);
+	return r < 0 ? r : stx.stx_nlink > 0 ? 0 : -ENOENT;
+}
+
+/*
+ * do_linkat() and vfs_link(): EEXIST comes before ENOENT and EPERM, all
+ * before @arg, the object to be linked, or the directory is copied up.
  */
 static int
 check_link(const struct change *ch, const void *arg)
 {
-	const struct source *from = arg;
+	const struct link_source *src = arg;
 
 	if (ch->f.node)
 		return -EEXIST;
-	if (from->permitted < 0)
-		return from->permitted;
-	return from->n->body->dir ? -EPERM : 0;
+	if (src->permitted < 0)
+		return src->permitted;
+	return src->n->body->dir ? -EPERM : check_has_name(src);
 }
 
 /* Hold the object to be linked: its own name may be anywhere. */
@@ -119,19 +143,19 @@ tree_link(struct node *n, const struct call *c, struct node *dir,
 	  struct name name)
 {
 	CLEANUP_CHANGE struct change ch = { 0 };
+	struct link_source src = { .n = n, .c = c };
 	CLEANUP_CLOSE int fd = -1;
 	struct upper *u = node_upper(n);
-	struct source from = { .n = n };
 	int r;
 
 	if (!u)
 		return -EROFS;
 	if (n->body->tree != dir->body->tree)
 		return -EXDEV;
-	from.permitted = permit_link(n, c);
-	if (from.permitted == -EAGAIN)
+	src.permitted = permit_link(n, c);
+	if (src.permitted == -EAGAIN)
 		return -EAGAIN;
-	r = change_begin(dir, name, c, check_link, &from, &ch);
+	r = change_begin(dir, name, c, check_link, &src, &ch);
 	change_end(&ch);
 	if (r == 0)
 		r = protattr_check(n, c, PROTATTR_CHANGE);
@@ -144,7 +168,7 @@ tree_link(struct node *n, const struct call *c, struct node *dir,
 	if (r == 0)
 		r = fd = open_link_source(n, c);
 	if (r >= 0)
-		r = change_begin(dir, name, c, check_link, &from, &ch);
+		r = change_begin(dir, name, c, check_link, &src, &ch);
 	if (r == 0)
 		r = copyup_mark_parent(dir, n, AT(fd, ""));
 	if (r < 0)

@@ -223,6 +223,8 @@ tree_readdir(struct handle *h, const struct call *c, uint64_t off,
 	if (r < 0)
 		return r;
 	locked = n;
+	if (n->body->dir->is_removed)
+		return -ENOENT; /* iterate_dir() */
 	r = lock_mutex(&s->lock, c);
 	if (r < 0)
 		return r;

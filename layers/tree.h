@@ -329,7 +329,7 @@ int tree_fsync(struct node *n, struct handle *h, const struct call *c,
 /*
  * List from @off (0: afresh; else a cookie that this handle gave). Calls
  * @emit for each entry, "." and ".." first, until it returns false or the
- * end is reached. -ENOTDIR.
+ * end is reached. -ENOTDIR; -ENOENT: the directory was removed.
  */
 int tree_readdir(struct handle *h, const struct call *c, uint64_t off,
 		 dirent_emit emit, void *ctx);

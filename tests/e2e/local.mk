@@ -11,7 +11,8 @@ e2e_programs = \
 	%D%/test-hostile-frames \
 	%D%/test-kill-restart \
 	%D%/test-locks-host \
-	%D%/test-server
+	%D%/test-server \
+	%D%/test-unlinked
 e2e_scripts = \
 	%D%/test-check.sh \
 	%D%/test-cli.sh \
@@ -65,3 +66,7 @@ E2E_LDADD = libp9client.a
 %C%_test_server_SOURCES = %D%/test-server.c
 %C%_test_server_CPPFLAGS = $(E2E_CPPFLAGS)
 %C%_test_server_LDADD = $(E2E_LDADD)
+
+%C%_test_unlinked_SOURCES = %D%/test-unlinked.c
+%C%_test_unlinked_CPPFLAGS = $(E2E_CPPFLAGS)
+%C%_test_unlinked_LDADD = $(E2E_LDADD)
