@@ -11,6 +11,7 @@ e2e_programs = \
 	%D%/test-hostile-frames \
 	%D%/test-kill-restart \
 	%D%/test-locks-host \
+	%D%/test-removed-dirs \
 	%D%/test-server \
 	%D%/test-unlinked
 e2e_scripts = \
@@ -62,6 +63,10 @@ E2E_LDADD = libp9client.a
 %C%_test_locks_host_SOURCES = %D%/test-locks-host.c
 %C%_test_locks_host_CPPFLAGS = $(E2E_CPPFLAGS)
 %C%_test_locks_host_LDADD = $(E2E_LDADD)
+
+%C%_test_removed_dirs_SOURCES = %D%/test-removed-dirs.c
+%C%_test_removed_dirs_CPPFLAGS = $(E2E_CPPFLAGS)
+%C%_test_removed_dirs_LDADD = $(E2E_LDADD)
 
 %C%_test_server_SOURCES = %D%/test-server.c
 %C%_test_server_CPPFLAGS = $(E2E_CPPFLAGS)
