@@ -5,15 +5,18 @@ AM_TESTS_ENVIRONMENT = VENEER='$(abs_top_builddir)/veneer$(EXEEXT)' \
 
 e2e_programs = \
 	%D%/test-access \
+	%D%/test-append \
 	%D%/test-connections \
 	%D%/test-copyup-wait \
 	%D%/test-fids \
+	%D%/test-fids-renamed \
 	%D%/test-hostile-frames \
 	%D%/test-kill-restart \
 	%D%/test-locks-host \
 	%D%/test-removed-dirs \
 	%D%/test-server \
-	%D%/test-unlinked
+	%D%/test-unlinked \
+	%D%/test-writeback-fid
 e2e_scripts = \
 	%D%/test-check.sh \
 	%D%/test-cli.sh \
@@ -39,6 +42,9 @@ E2E_LDADD = libp9client.a
 %C%_test_access_SOURCES = %D%/test-access.c
 %C%_test_access_CPPFLAGS = $(E2E_CPPFLAGS)
 %C%_test_access_LDADD = $(E2E_LDADD)
+%C%_test_append_SOURCES = %D%/test-append.c
+%C%_test_append_CPPFLAGS = $(E2E_CPPFLAGS)
+%C%_test_append_LDADD = $(E2E_LDADD)
 
 %C%_test_connections_SOURCES = %D%/test-connections.c
 %C%_test_connections_CPPFLAGS = $(E2E_CPPFLAGS)
@@ -51,6 +57,10 @@ E2E_LDADD = libp9client.a
 %C%_test_fids_SOURCES = %D%/test-fids.c
 %C%_test_fids_CPPFLAGS = $(E2E_CPPFLAGS)
 %C%_test_fids_LDADD = $(E2E_LDADD)
+
+%C%_test_fids_renamed_SOURCES = %D%/test-fids-renamed.c
+%C%_test_fids_renamed_CPPFLAGS = $(E2E_CPPFLAGS)
+%C%_test_fids_renamed_LDADD = $(E2E_LDADD)
 
 %C%_test_hostile_frames_SOURCES = %D%/test-hostile-frames.c
 %C%_test_hostile_frames_CPPFLAGS = $(E2E_CPPFLAGS)
@@ -75,3 +85,7 @@ E2E_LDADD = libp9client.a
 %C%_test_unlinked_SOURCES = %D%/test-unlinked.c
 %C%_test_unlinked_CPPFLAGS = $(E2E_CPPFLAGS)
 %C%_test_unlinked_LDADD = $(E2E_LDADD)
+
+%C%_test_writeback_fid_SOURCES = %D%/test-writeback-fid.c
+%C%_test_writeback_fid_CPPFLAGS = $(E2E_CPPFLAGS)
+%C%_test_writeback_fid_LDADD = $(E2E_LDADD)
