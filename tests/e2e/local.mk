@@ -15,6 +15,7 @@ e2e_programs = \
 	%D%/test-locks-host \
 	%D%/test-removed-dirs \
 	%D%/test-server \
+	%D%/test-sync \
 	%D%/test-unlinked \
 	%D%/test-writeback-fid
 e2e_scripts = \
@@ -81,6 +82,10 @@ E2E_LDADD = libp9client.a
 %C%_test_server_SOURCES = %D%/test-server.c
 %C%_test_server_CPPFLAGS = $(E2E_CPPFLAGS)
 %C%_test_server_LDADD = $(E2E_LDADD)
+
+%C%_test_sync_SOURCES = %D%/test-sync.c
+%C%_test_sync_CPPFLAGS = $(E2E_CPPFLAGS)
+%C%_test_sync_LDADD = $(E2E_LDADD)
 
 %C%_test_unlinked_SOURCES = %D%/test-unlinked.c
 %C%_test_unlinked_CPPFLAGS = $(E2E_CPPFLAGS)
