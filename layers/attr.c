@@ -135,7 +135,7 @@ set_size(struct node *n, struct handle *h, const struct call *c, uint64_t size,
 		r = sets_mtime ? real_truncate(node_upper(n), rf->fd, size)
 			       : real_truncate_changed(node_upper(n), rf->fd,
 						       size);
-		atomic_fetch_add(&n->body->nr_writes, 1);
+		ino_changed(n->body);
 		realfile_put(n->body, rf);
 	}
 	if (r == 0)

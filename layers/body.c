@@ -41,6 +41,9 @@ claim_path(struct tree *t, struct body *b)
 	hash_add(&t->paths, &b->by_path, hash_mix(b->path));
 }
 
+/* Room for all that nr_writes can be. */
+#define SALT_STEP (UINT64_C(1) << 32)
+
 struct body *
 body_new(struct tree *t, const struct statx *stx, unsigned layer, uint64_t path,
 	 struct dir *dir)
@@ -60,6 +63,8 @@ body_new(struct tree *t, const struct statx *stx, unsigned layer, uint64_t path,
 	b->real_ino = stx->stx_ino;
 	atomic_init(&b->may_have_suid,
 		    (stx->stx_mode & (S_ISUID | S_ISGID)) != 0);
+	b->is_own =
+		layer == 0 && path == ino_to_path(t, b->real_dev, b->real_ino);
 	(void)pthread_mutex_init(&b->lock, NULL);
 	LIST_INIT(&b->files);
 	LIST_INIT(&b->nodes);
@@ -67,6 +72,8 @@ body_new(struct tree *t, const struct statx *stx, unsigned layer, uint64_t path,
 	b->dir = dir;
 	(void)pthread_mutex_lock(&t->names_lock);
 	claim_path(t, b);
+	b->salt = t->next_salt;
+	t->next_salt += SALT_STEP;
 	(void)pthread_mutex_unlock(&t->names_lock);
 	return b;
 }

@@ -8,6 +8,7 @@
 
 #include "change.h"
 #include "copyup.h"
+#include "overlay.h"
 #include "permit.h"
 #include "protattr.h"
 
@@ -71,8 +72,10 @@ change_begin(struct node *dir, struct name name, const struct call *c,
 			return r;
 		ret->dir = dir;
 		r = begin_locked(dir, c, check, arg, ret);
-		if (r == 0 && body_is_upper(dir->body))
+		if (r == 0 && body_is_upper(dir->body)) {
+			ino_changed(dir->body);
 			return 0;
+		}
 		change_end(ret);
 		if (r == 0)
 			r = copyup_node(dir, c, COPYUP_META);

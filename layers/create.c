@@ -334,7 +334,7 @@ create_named(struct node *dir, struct name name, struct spec *s,
 	*ret = (struct ident){
 		.path = ino_to_path(t, statx_dev(&s->stx), s->stx.stx_ino),
 		.type = s->stx.stx_mode & S_IFMT,
-		.version = ino_version_of(&s->stx, 0),
+		.version = ino_version_of(&s->stx, true, 0),
 	};
 	return 0;
 }

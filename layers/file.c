@@ -297,7 +297,7 @@ tree_open_node(struct node *n, const struct call *c, int flags,
 		return r;
 	}
 	if (flags & O_TRUNC)
-		atomic_fetch_add(&n->body->nr_writes, 1);
+		ino_changed(n->body);
 	if (ret_ident)
 		ino_ident(n->body, &stx, ret_ident);
 	*ret = h;
@@ -467,8 +467,7 @@ tree_write(struct handle *h, const struct call *c, const struct iovec *iov,
 	n = real_pwritev(b->tree->layers.upper, rf->fd, iov, nr_iov, off,
 			 false);
 	if (n > 0)
-		atomic_fetch_add_explicit(&b->nr_writes, 1,
-					  memory_order_relaxed);
+		ino_changed(b);
 	(void)realfile_put(b, rf);
 	return n;
 }

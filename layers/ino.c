@@ -9,6 +9,15 @@
  * layer come after those. With one file system the path is the inode number
  * itself, as overlayfs has it. Inode numbers of 2^56 and more are hashed
  * into the space of index 255.
+ *
+ * ident.version is a hash of mtime, size and the changes made through us: those
+ * within one tick of mtime, and those whose mtime a client sets back, differ by
+ * them alone. Such a change never has the number of another one, of this or an
+ * earlier server: else a client that kept pages over a restart would take new
+ * content for old. An object whose number is its own inode's, which the next
+ * file may get, has its time of birth in the version, too; not one with an
+ * origin: its content is the same before and after it is copied up. Nor has
+ * ctime a part, which changes with mode, links and copy-up.
  */
 #include "hash.h"
 #include "overlay.h"
@@ -58,18 +67,24 @@ ino_to_path(struct tree *t, dev_t dev, ino_t ino)
 	return (uint64_t)i << PATH_INO_BITS | ino;
 }
 
-uint32_t
-ino_version_of(const struct statx *stx, unsigned nr_writes)
+static uint64_t
+in_ns(struct statx_timestamp ts)
 {
-	uint64_t h = (uint64_t)stx->stx_mtime.tv_sec * 1000000000u +
-		     stx->stx_mtime.tv_nsec;
+	return (uint64_t)ts.tv_sec * 1000000000u + ts.tv_nsec;
+}
+
+uint32_t
+ino_version_of(const struct statx *stx, bool is_own, uint64_t change)
+{
+	uint64_t h = in_ns(stx->stx_mtime);
 	uint32_t v;
 
 	/* A directory's size is the file system's and changes at copy-up. */
 	if (S_ISREG(stx->stx_mode))
 		h = hash_mix(h) ^ stx->stx_size;
-	/* Within one tick of mtime only our own count tells writes apart. */
-	h = hash_mix(hash_mix(h) + nr_writes);
+	if (is_own)
+		h = hash_mix(h) ^ in_ns(stx->stx_btime);
+	h = hash_mix(hash_mix(h) + change);
 	v = (uint32_t)(h ^ h >> 32);
 	return v ? v : 1;
 }
@@ -77,8 +92,17 @@ ino_version_of(const struct statx *stx, unsigned nr_writes)
 void
 ino_ident(const struct body *b, const struct statx *stx, struct ident *ret)
 {
+	unsigned nr = atomic_load_explicit(&b->nr_writes, memory_order_relaxed);
+
 	ret->path = b->path;
 	ret->type = b->type;
-	ret->version = ino_version_of(
-		stx, atomic_load_explicit(&b->nr_writes, memory_order_relaxed));
+	ret->version = ino_version_of(stx, b->is_own, nr ? b->salt + nr : 0);
+}
+
+void
+ino_changed(struct body *b)
+{
+	atomic_fetch_add_explicit(&b->nr_writes, 1, memory_order_relaxed);
+	if (b->dir) /* what a walk remembers of it is out of date */
+		atomic_store(&b->seen_ms, node_now_ms() - NODE_SEEN_MS);
 }

@@ -87,6 +87,9 @@ struct body {
 	LIST_HEAD(, node) nodes; /* its names; under tree.names_lock */
 	mode_t type; /* S_IFMT; const */
 	uint64_t path; /* ident.path; const */
+	bool is_own; /* path is that of its own inode in the upper; const */
+	uint64_t salt; /* nr_writes counts from there: no other body's, nor
+			  an earlier server's; const */
 	struct hash_entry by_path; /* under tree.names_lock */
 	/*
 	 * Where the topmost real object is. Written with the parent's
@@ -190,6 +193,7 @@ struct tree {
 	struct hash names; /* nodes by (parent, name) */
 	struct hash bodies; /* by (real_dev, real_ino) */
 	struct hash paths; /* all bodies, by path */
+	uint64_t next_salt;
 	/* refs == 0, kept; oldest first. [0]: files, each may keep its
 	 * directory; [1]: directories */
 	struct idle {

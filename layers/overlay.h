@@ -133,10 +133,12 @@ uint64_t ino_to_path(struct tree *t, dev_t dev, ino_t ino);
 /* Another number for it, from those that no file system's inodes have. */
 uint64_t ino_hashed(dev_t dev, ino_t ino);
 /*
- * qid.version of a state of the object's content, after @nr_writes that we
- * know of: never 0.
+ * qid.version of a state of an object's content: never 0. @is_own: see struct
+ * body. @change: 0, or the number of our last change of it.
  */
-uint32_t ino_version_of(const struct statx *stx, unsigned nr_writes);
+uint32_t ino_version_of(const struct statx *stx, bool is_own, uint64_t change);
+/* The content of @b has changed, or (a directory, locked) is about to. */
+void ino_changed(struct body *b);
 void ino_ident(const struct body *b, const struct statx *stx,
 	       struct ident *ret);
 

@@ -305,6 +305,8 @@ rename_locked(struct rename *rn)
 		r = rename_real(rn);
 	if (r < 0)
 		return r;
+	ino_changed(rn->old.dir->body);
+	ino_changed(rn->new.dir->body);
 	if (n)
 		index_nlink_end(n, -1);
 	change_gone(&rn->new);

@@ -4,7 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/resource.h>
+#include <time.h>
 
 #include "alias.h"
 #include "cleanup.h"
@@ -149,6 +151,20 @@ make_root(struct tree *t)
 	return t->root ? 0 : -ENOMEM;
 }
 
+/* Unlike any that an earlier server had. */
+static uint64_t
+first_salt(void)
+{
+	struct timespec ts;
+	uint64_t salt;
+
+	if (getrandom(&salt, sizeof(salt), GRND_NONBLOCK) == sizeof(salt))
+		return salt;
+	(void)clock_gettime(CLOCK_REALTIME, &ts); /* early at boot */
+	return hash_mix((uint64_t)ts.tv_sec * 1000000000u +
+			(uint64_t)ts.tv_nsec);
+}
+
 static struct tree *
 tree_new(void)
 {
@@ -162,6 +178,7 @@ tree_new(void)
 	(void)pthread_mutex_init(&t->copyup_lock, NULL);
 	(void)pthread_cond_init(&t->copyup_done, NULL);
 	(void)pthread_mutex_init(&t->names_lock, NULL);
+	t->next_salt = first_salt();
 	LIST_INIT(&t->copyups);
 	TAILQ_INIT(&t->idle[0].nodes);
 	TAILQ_INIT(&t->idle[1].nodes);

@@ -201,6 +201,9 @@ p9_getattr(struct p9 *c, uint32_t fid, struct p9_stat *ret)
 	ret->mtime_ns = p9_get64(b + 97);
 	ret->ctime = p9_get64(b + 105);
 	ret->ctime_ns = p9_get64(b + 113);
+	ret->btime = p9_get64(b + 121);
+	ret->gen = p9_get64(b + 137);
+	ret->data_version = p9_get64(b + 145);
 	return 0;
 }
 

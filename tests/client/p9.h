@@ -28,6 +28,7 @@ struct p9_stat {
 	uint32_t mode, uid, gid;
 	uint64_t nlink, rdev, size, blksize, blocks;
 	uint64_t atime, atime_ns, mtime, mtime_ns, ctime, ctime_ns;
+	uint64_t btime, gen, data_version;
 };
 
 struct p9_dirent {

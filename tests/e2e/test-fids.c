@@ -129,6 +129,31 @@ xattrs(void)
 	CHECK_EQ(0, p9_clunk(&c, 10));
 }
 
+/* valid says what is filled, and that alone; of gen nothing, ever. */
+static void
+valid_masks(void)
+{
+	static const char *const paths[] = { "lower", "dir", "link2", "fifo2",
+					     "upper" };
+	struct p9_stat st;
+	size_t i;
+
+	CHECK_EQ(0, p9_symlink(&c, 0, "link2", "x", 0));
+	CHECK_EQ(0, p9_mknod(&c, 0, "fifo2", 010644, 0, 0, 0));
+	CHECK_EQ(0, p9_walk(&c, 0, 10, ""));
+	CHECK_EQ(0, p9_lcreate(&c, 10, "upper", 2, 0644, 0));
+	CHECK_EQ(0, p9_clunk(&c, 10));
+	for (i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+		CHECK_EQ(0, p9_walk(&c, 0, 10, paths[i]));
+		CHECK_EQ(0, p9_getattr(&c, 10, &st));
+		CHECK_EQ(0x7ff, st.valid & ~UINT64_C(0x800));
+		CHECK_EQ((st.valid & 0x800) != 0, st.btime != 0);
+		CHECK_EQ(0, st.gen);
+		CHECK_EQ(0, st.data_version);
+		CHECK_EQ(0, p9_clunk(&c, 10));
+	}
+}
+
 static void
 special_files(void)
 {
@@ -217,6 +242,7 @@ main(void)
 	follows_renames();
 	locks();
 	xattrs();
+	valid_masks();
 	special_files();
 	listings();
 	session_reset();

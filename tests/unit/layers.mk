@@ -47,7 +47,8 @@ layers_unit_tests = \
 	%D%/test-layers-settle-user \
 	%D%/test-layers-startup \
 	%D%/test-layers-threads \
-	%D%/test-layers-upper-marks
+	%D%/test-layers-upper-marks \
+	%D%/test-layers-version
 check_PROGRAMS += $(layers_unit_tests)
 TESTS += $(layers_unit_tests)
 
@@ -173,4 +174,8 @@ TESTS += $(layers_unit_tests)
 %C%_test_layers_upper_marks_SOURCES = %D%/test-layers-upper-marks.c
 %C%_test_layers_upper_marks_CPPFLAGS = $(LAYERS_TEST_CPPFLAGS)
 %C%_test_layers_upper_marks_LDADD = $(LAYERS_TEST_LDADD)
+
+%C%_test_layers_version_SOURCES = %D%/test-layers-version.c
+%C%_test_layers_version_CPPFLAGS = $(LAYERS_TEST_CPPFLAGS)
+%C%_test_layers_version_LDADD = $(LAYERS_TEST_LDADD)
 endif
