@@ -170,6 +170,7 @@ p9_put_string(struct p9 *c, const char *s)
 void
 p9_begin(struct p9 *c, uint8_t type, uint16_t tag)
 {
+	c->begun = c->out_len;
 	put_int(c, 0, 4);
 	p9_put8(c, type);
 	p9_put16(c, tag);
@@ -178,15 +179,11 @@ p9_begin(struct p9 *c, uint8_t type, uint16_t tag)
 void
 p9_end(struct p9 *c)
 {
-	size_t pos = 0, size;
+	size_t size = c->out_len - c->begun;
 	int i;
 
-	/* Skip the finished ones; the last has size 0. */
-	while ((size = p9_get32(c->out + pos)) != 0)
-		pos += size;
-	size = c->out_len - pos;
 	for (i = 0; i < 4; i++)
-		c->out[pos + (size_t)i] = (uint8_t)(size >> (8 * i));
+		c->out[c->begun + (size_t)i] = (uint8_t)(size >> (8 * i));
 }
 
 int

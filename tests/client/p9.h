@@ -45,6 +45,7 @@ struct p9 {
 	uint32_t next_fid; /* for p9_fid() */
 	uint8_t *out; /* owned; the message being built */
 	size_t out_len, out_max;
+	size_t begun; /* where in out it begins */
 	uint8_t *in; /* owned; what was received */
 	size_t in_pos, in_len, in_max;
 };
