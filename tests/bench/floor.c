@@ -168,6 +168,7 @@ one(int dir, int big, enum load_op op, unsigned i, char *buf)
 	case LOAD_RANDOM:
 		off = (uint64_t)i * 2654435761u % (BENCH_BIG >> 12) << 12;
 		return pread(big, buf, 4096, (off_t)off) == 4096;
+	case LOAD_SYNC:
 	case LOAD_NR_OPS:
 		return false;
 	}

@@ -33,6 +33,7 @@ struct load {
 	struct chain *chains;
 	float *samples;
 	uint64_t nr_ops;
+	struct load_result *ret; /* its nr_ops is kept current */
 	char *data;
 };
 
@@ -148,6 +149,18 @@ put_create(struct load *l, struct chain *ch)
 	p9_put32(l->c, 0);
 }
 
+static void
+put_sync(struct load *l, uint8_t type)
+{
+	if (type == 118) {
+		put_io(l, BIG_FID, 0, 4096);
+		p9_put_bytes(l->c, l->data, 4096);
+	} else {
+		p9_put32(l->c, BIG_FID);
+		p9_put32(l->c, 0);
+	}
+}
+
 static uint64_t
 next_large(struct load *l)
 {
@@ -177,6 +190,7 @@ put_step(struct load *l, uint16_t tag, struct chain *ch)
 		[LOAD_READ] = { 116 },
 		[LOAD_WRITE] = { 118 },
 		[LOAD_RANDOM] = { 116 },
+		[LOAD_SYNC] = { 118, 50 },
 	};
 	uint8_t type = types[l->op][ch->step];
 
@@ -191,6 +205,8 @@ put_step(struct load *l, uint16_t tag, struct chain *ch)
 	} else if (l->op == LOAD_WRITE) {
 		put_io(l, BIG_FID, next_large(l), l->io);
 		p9_put_bytes(l->c, l->data, l->io);
+	} else if (l->op == LOAD_SYNC) {
+		put_sync(l, type);
 	} else if (l->op == LOAD_RANDOM) {
 		put_io(l, BIG_FID, (uint64_t)dice(l, BENCH_BIG >> 12) << 12,
 		       4096);
@@ -215,8 +231,6 @@ put_step(struct load *l, uint16_t tag, struct chain *ch)
 		if (type == 12)
 			p9_put32(l->c, 0);
 	}
-	/* p9_end() looks for the message from the front: cheap here, since
-	 * at most a few are queued; large ones are sent at once. */
 	p9_end(l->c);
 	return true;
 }
@@ -250,6 +264,7 @@ advance(struct load *l, const struct p9_reply *r, unsigned depth, bool go_on)
 	if (l->nr_ops < MAX_SAMPLES)
 		l->samples[l->nr_ops] = (float)((now - ch->began) * 1e6);
 	l->nr_ops++;
+	l->ret->nr_ops = l->nr_ops;
 	if (!go_on)
 		return 1;
 	return begin_chain(l, r->tag, ch, now);
@@ -271,7 +286,8 @@ drive(struct load *l, unsigned depth, double seconds)
 		if (r >= 0)
 			r = p9_receive(l->c, &reply);
 		while (r >= 0) {
-			r = advance(l, &reply, depth, now_s() < until);
+			r = advance(l, &reply, depth,
+				    now_s() < until && !l->ret->must_stop);
 			if (r == 1)
 				running--;
 			if (r < 0 || !p9_receive_buffered(l->c, &reply))
@@ -303,6 +319,11 @@ prepare(struct load *l, unsigned depth)
 		r = p9_mkdir(l->c, 0, name, 0755, 0);
 		if (r == 0)
 			r = p9_walk(l->c, 0, DIR_FID, name);
+	} else if (l->op == LOAD_SYNC) {
+		(void)snprintf(name, sizeof(name), "synced-%u", l->round);
+		r = p9_walk(l->c, 0, BIG_FID, "");
+		if (r == 0)
+			r = p9_lcreate(l->c, BIG_FID, name, 1, 0644, 0);
 	} else if (l->op >= LOAD_READ) {
 		r = p9_walk(l->c, 0, BIG_FID,
 			    l->op == LOAD_WRITE ? "big-written" : "big");
@@ -349,6 +370,7 @@ load_run(struct p9 *c, enum load_op op, unsigned depth, double seconds,
 		.c = c,
 		.op = op,
 		.round = round,
+		.ret = ret,
 		.io = (c->msize < 1u << 20 ? c->msize : 1u << 20) - 24,
 		.random = 42 + round,
 		.chains = calloc(depth, sizeof(*l.chains)),

@@ -25,6 +25,7 @@ enum load_op {
 	LOAD_READ, /* 1 MiB, in order */
 	LOAD_WRITE, /* 1 MiB, in order */
 	LOAD_RANDOM, /* read 4 KiB anywhere */
+	LOAD_SYNC, /* write 4 KiB to a file of its own, fsync */
 	LOAD_NR_OPS,
 };
 
@@ -34,11 +35,14 @@ struct load_result {
 	double cpu_us; /* of the server, per operation */
 	double bytes; /* of data, per operation */
 	uint64_t nr_ops;
+	volatile bool must_stop; /* set by another process: enough */
 };
 
 /*
  * Run @op at @depth for @seconds over @c (attached, root is fid 0).
  * @pid: whose CPU is measured. @round makes names of created files fresh.
+ * In memory that is shared, @ret->nr_ops tells another process how far it is,
+ * which can stop it.
  * Returns 0 or a negative errno.
  */
 int load_run(struct p9 *c, enum load_op op, unsigned depth, double seconds,
