@@ -51,7 +51,11 @@ struct conn {
 	STAILQ_HEAD(, stream_msg) free_msgs; /* owned */
 	unsigned nr_free, nr_msgs; /* unused; handed to the session or in tx */
 	uint64_t nr_frames; /* received so far */
-	double rx_since, tx_since; /* of half a frame, of a full pipe; or 0 */
+	unsigned turn_frames, turn_max; /* handled in this turn; at most */
+	uint64_t turn_until_ns;
+	bool is_waiting_turn;
+	TAILQ_ENTRY(conn) by_turn;
+	double rx_since, tx_since; /* of half a frame, half a reply; or 0 */
 };
 
 /* Serve @fd (taken over, also on failure). */
@@ -72,6 +76,8 @@ int stream_init(struct conn *c);
 void stream_fini(struct conn *c);
 /* Send what is queued; arms the writer if the pipe is full. */
 void stream_flush(struct conn *c);
+/* Leave loop.turns, and handle what was received. */
+void stream_take_turn(struct conn *c);
 /* The session has room again: go on with what was received. */
 void stream_resume(struct conn *c);
 void stream_stop(struct conn *c);

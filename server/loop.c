@@ -75,8 +75,34 @@ on_spin(struct ev_loop *ev, ev_idle *w, int revents)
 	struct loop *l = w->data;
 
 	(void)revents;
-	if (loop_clock_ns() >= l->spin_until_ns)
+	if (TAILQ_EMPTY(&l->turns) && loop_clock_ns() >= l->spin_until_ns)
 		ev_idle_stop(ev, w);
+}
+
+/*
+ * A client that sends more than is done in one turn (transport-stream.c) gets
+ * the next one when all others have had theirs: just before libev looks at all
+ * descriptors (without waiting: spin is active), so that who comes meanwhile
+ * is next.
+ */
+static void
+on_turn(struct ev_loop *ev, ev_prepare *w, int revents)
+{
+	struct loop *l = w->data;
+	struct conn *last = TAILQ_LAST(&l->turns, turn_list), *c;
+
+	(void)revents;
+	l->stamp_ns = loop_clock_ns();
+	loop_spin_begin(l);
+	while ((c = TAILQ_FIRST(&l->turns))) {
+		stream_take_turn(c); /* may queue it again, behind @last */
+		if (c == last)
+			break;
+	}
+	loop_flush(l);
+	loop_spin_end(l);
+	if (TAILQ_EMPTY(&l->turns))
+		ev_prepare_stop(ev, w);
 }
 
 static void
@@ -196,6 +222,7 @@ loop_new(struct server *server)
 	l->server = server;
 	LIST_INIT(&l->conns);
 	LIST_INIT(&l->dirty);
+	TAILQ_INIT(&l->turns);
 	STAILQ_INIT(&l->completed);
 	STAILQ_INIT(&l->incoming);
 	(void)pthread_mutex_init(&l->lock, NULL);
@@ -204,6 +231,8 @@ loop_new(struct server *server)
 	ev_async_start(l->ev, &l->wake);
 	ev_idle_init(&l->spin, on_spin);
 	l->spin.data = l;
+	ev_prepare_init(&l->turn, on_turn);
+	l->turn.data = l;
 	ev_timer_init(&l->tick, on_tick, TICK_S, TICK_S);
 	l->tick.data = l;
 	ev_timer_start(l->ev, &l->tick);
@@ -217,6 +246,7 @@ loop_free(struct loop *l)
 		return;
 	ev_async_stop(l->ev, &l->wake);
 	ev_idle_stop(l->ev, &l->spin);
+	ev_prepare_stop(l->ev, &l->turn);
 	ev_timer_stop(l->ev, &l->tick);
 	ev_loop_destroy(l->ev);
 	buffer_cache_fini(&l->buffers);

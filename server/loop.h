@@ -38,10 +38,13 @@ struct loop {
 	ev_async wake;
 	ev_timer tick;
 	ev_idle spin; /* active: poll instead of sleeping */
+	ev_prepare turn; /* active: turns is not empty */
 	uint64_t spin_until_ns, answered_ns;
 	bool is_spin_useful;
 	LIST_HEAD(, conn) conns;
 	LIST_HEAD(, conn) dirty; /* with replies to be sent after the batch */
+	/* Those with more to do that let others go first, in order. */
+	TAILQ_HEAD(turn_list, conn) turns;
 	struct buffer_cache buffers;
 	uint64_t stamp_ns; /* the last look at the clock */
 	uint64_t suspect_until_ns; /* see run_inline() in conn.c */

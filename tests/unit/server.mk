@@ -6,7 +6,8 @@ SERVER_TEST_LDADD = libserver.a libprotocol.a liblayers.a $(EV_LIBS) \
 server_unit_tests = \
 	%D%/test-access \
 	%D%/test-addr \
-	%D%/test-pool
+	%D%/test-pool \
+	%D%/test-turns
 check_PROGRAMS += $(server_unit_tests)
 TESTS += $(server_unit_tests)
 
@@ -21,4 +22,8 @@ TESTS += $(server_unit_tests)
 %C%_test_pool_SOURCES = %D%/test-pool.c
 %C%_test_pool_CPPFLAGS = $(SERVER_TEST_CPPFLAGS)
 %C%_test_pool_LDADD = $(SERVER_TEST_LDADD)
+
+%C%_test_turns_SOURCES = %D%/test-turns.c
+%C%_test_turns_CPPFLAGS = $(SERVER_TEST_CPPFLAGS)
+%C%_test_turns_LDADD = $(SERVER_TEST_LDADD)
 endif
