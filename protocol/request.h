@@ -23,6 +23,7 @@
 
 struct node;
 struct handle;
+struct pool_lane;
 struct request;
 
 /* A walk never has more names than this in any protocol served. */
@@ -140,6 +141,7 @@ struct request {
 	/* For whoever holds the request between submit() and done(). */
 	STAILQ_ENTRY(request) by_queue;
 	unsigned run_state, run_queue; /* the server's, as the following */
+	struct pool_lane *run_lane; /* borrowed */
 	struct waiter waiter;
 };
 

@@ -72,7 +72,7 @@ backend_submit(struct request *req)
 	bool is_done = run_inline(l, req);
 
 	if (!is_done) {
-		pool_submit(l->server->pool, req, c->queue);
+		pool_submit(l->server->pool, req, &c->lane, c->queue);
 		return;
 	}
 	note_attach(c, req);
@@ -199,6 +199,7 @@ conn_new(struct loop *l, int fd, const struct protocol *protocol)
 		c->loop = l;
 		c->fd = fd;
 		c->protocol = protocol;
+		pool_lane_init(&c->lane);
 		c->id = atomic_fetch_add(&s->next_conn_id, 1) + 1;
 		c->session = session_for(c);
 	}

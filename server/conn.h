@@ -12,6 +12,7 @@
 #include <sys/queue.h>
 
 #include "loop.h"
+#include "pool.h"
 #include "protocol.h"
 
 /* Replies that fit here need no buffer of their own. */
@@ -37,6 +38,7 @@ struct conn {
 	uint64_t id; /* unique in the server */
 	const struct protocol *protocol;
 	struct session *session; /* owned */
+	struct pool_lane lane;
 	unsigned queue; /* the pool's, of the export last attached to */
 	const char *fatal; /* static; why it must be closed, or NULL */
 	bool is_closed; /* gone; waits for requests on workers */

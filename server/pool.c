@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * A queue per tree, one lock, one condition. A worker takes the oldest
- * request of the first queue, round-robin, that may have one more running.
- * The queues are as long as the connections' limits of requests in flight
- * allow, and no longer.
+ * request of the first lane of the first queue, both round-robin, that may
+ * have one more running: a connection with 128 requests waiting has one done,
+ * then others have theirs. A queue is a list of lanes that are ready, so that
+ * nothing is looked for. Lanes are as long as the connections' limits of
+ * requests in flight allow, and no longer.
  *
  * A request that would only wait for another one's copy-up is parked: it
  * holds no worker, and is queued again when it is woken. That may be before
@@ -24,14 +26,15 @@
 enum { STATE_IDLE, STATE_QUEUED, STATE_RUNNING, STATE_PARKED, STATE_WOKEN };
 
 struct queue {
-	STAILQ_HEAD(, request) waiting;
+	TAILQ_HEAD(, pool_lane) ready;
 	unsigned nr_running;
 };
 
 struct pool {
 	const struct pool_ops *ops; /* const */
 	void *ctx; /* borrowed; const */
-	unsigned max_workers, max_per_queue, nr_queues; /* const */
+	unsigned max_workers, max_per_queue, max_per_lane; /* const */
+	unsigned nr_queues; /* const */
 	pthread_mutex_t lock;
 	pthread_cond_t wake; /* work or stop; CLOCK_MONOTONIC */
 	pthread_cond_t gone; /* a worker ended */
@@ -57,13 +60,14 @@ pool_new(const struct pool_ops *ops, void *ctx, unsigned max_workers,
 		return NULL;
 	}
 	for (i = 0; i < nr_queues; i++)
-		STAILQ_INIT(&p->queues[i].waiting);
+		TAILQ_INIT(&p->queues[i].ready);
 	p->ops = ops;
 	p->ctx = ctx;
 	p->nr_queues = nr_queues;
 	p->max_workers = max_workers;
 	p->max_per_queue =
 		nr_queues > 1 ? MAX(max_workers / 2, 1u) : max_workers;
+	p->max_per_lane = p->max_per_queue - p->max_per_queue / 8;
 	(void)pthread_mutex_init(&p->lock, NULL);
 	(void)pthread_condattr_init(&attr);
 	(void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
@@ -73,26 +77,62 @@ pool_new(const struct pool_ops *ops, void *ctx, unsigned max_workers,
 	return p;
 }
 
+void
+pool_lane_init(struct pool_lane *lane)
+{
+	*lane = (struct pool_lane){ 0 };
+	STAILQ_INIT(&lane->waiting);
+}
+
+/* Under lock: put @lane, of which something changed, where it belongs. */
+static void
+lane_update(struct pool *p, struct pool_lane *lane)
+{
+	struct queue *q = &p->queues[lane->queue];
+	bool is_ready = !STAILQ_EMPTY(&lane->waiting) &&
+			lane->nr_running < p->max_per_lane;
+
+	if (is_ready && !lane->is_ready)
+		TAILQ_INSERT_TAIL(&q->ready, lane, by_queue);
+	else if (!is_ready && lane->is_ready)
+		TAILQ_REMOVE(&q->ready, lane, by_queue);
+	lane->is_ready = is_ready;
+}
+
+/* Under lock: the next request of a lane that is ready. */
+static struct request *
+take_from(struct pool *p, struct queue *q, struct pool_lane *lane)
+{
+	struct request *r = STAILQ_FIRST(&lane->waiting);
+
+	STAILQ_REMOVE_HEAD(&lane->waiting, by_queue);
+	p->nr_waiting--;
+	q->nr_running++;
+	lane->nr_running++;
+	r->run_state = STATE_RUNNING;
+	/* The others are before its next one. */
+	TAILQ_REMOVE(&q->ready, lane, by_queue);
+	lane->is_ready = false;
+	lane_update(p, lane);
+	return r;
+}
+
 /* Under lock: the next request that may run, and its queue. */
 static struct request *
 take(struct pool *p, struct queue **ret_queue)
 {
+	struct pool_lane *lane;
 	struct queue *q;
-	struct request *r;
 	unsigned i;
 
 	for (i = 0; i < p->nr_queues; i++) {
 		q = &p->queues[(p->next_queue + i) % p->nr_queues];
-		r = STAILQ_FIRST(&q->waiting);
-		if (!r || q->nr_running >= p->max_per_queue)
+		lane = TAILQ_FIRST(&q->ready);
+		if (!lane || q->nr_running >= p->max_per_queue)
 			continue;
-		STAILQ_REMOVE_HEAD(&q->waiting, by_queue);
 		p->next_queue = (p->next_queue + i + 1) % p->nr_queues;
-		p->nr_waiting--;
-		q->nr_running++;
-		r->run_state = STATE_RUNNING;
 		*ret_queue = q;
-		return r;
+		return take_from(p, q, lane);
 	}
 	return NULL;
 }
@@ -116,9 +156,15 @@ sleep_for_work(struct pool *p)
 static void
 enqueue(struct pool *p, struct request *r)
 {
+	struct pool_lane *lane = r->run_lane;
+
+	/* A client of two trees has one lane: it is in one queue at a time. */
+	if (STAILQ_EMPTY(&lane->waiting))
+		lane->queue = r->run_queue;
 	r->run_state = STATE_QUEUED;
-	STAILQ_INSERT_TAIL(&p->queues[r->run_queue].waiting, r, by_queue);
+	STAILQ_INSERT_TAIL(&lane->waiting, r, by_queue);
 	p->nr_waiting++;
+	lane_update(p, lane);
 }
 
 /* Under lock: @r is not done; it waits, or did. */
@@ -131,13 +177,31 @@ put_aside(struct pool *p, struct request *r)
 		r->run_state = STATE_PARKED;
 }
 
+/* Not under lock. */
+static void
+work_on(struct pool *p, struct request *r, struct queue *q)
+{
+	struct pool_lane *lane = r->run_lane;
+	bool is_done = p->ops->work(p->ctx, r);
+
+	(void)pthread_mutex_lock(&p->lock);
+	q->nr_running--;
+	lane->nr_running--;
+	lane_update(p, lane);
+	if (!is_done)
+		put_aside(p, r);
+	(void)pthread_mutex_unlock(&p->lock);
+	/* Last: then @r may be gone, and the lane with it. */
+	if (is_done)
+		p->ops->complete(p->ctx, r);
+}
+
 static void *
 worker(void *arg)
 {
 	struct pool *p = arg;
 	struct request *r;
 	struct queue *q;
-	bool is_done;
 
 	(void)pthread_mutex_lock(&p->lock);
 	for (;;) {
@@ -148,13 +212,8 @@ worker(void *arg)
 			continue;
 		}
 		(void)pthread_mutex_unlock(&p->lock);
-		is_done = p->ops->work(p->ctx, r);
-		if (is_done)
-			p->ops->complete(p->ctx, r); /* @r may be gone now */
+		work_on(p, r, q);
 		(void)pthread_mutex_lock(&p->lock);
-		q->nr_running--;
-		if (!is_done)
-			put_aside(p, r);
 	}
 	p->nr_workers--;
 	(void)pthread_cond_signal(&p->gone);
@@ -205,12 +264,14 @@ wake_request(struct waiter *w)
 }
 
 void
-pool_submit(struct pool *p, struct request *req, unsigned queue)
+pool_submit(struct pool *p, struct request *req, struct pool_lane *lane,
+	    unsigned queue)
 {
 	CLEANUP_UNLOCK pthread_mutex_t *lock = &p->lock;
 
 	waiter_init(&req->waiter, wake_request, p);
 	req->run_queue = queue;
+	req->run_lane = lane;
 	(void)pthread_mutex_lock(lock);
 	enqueue_and_start(p, req);
 }
@@ -222,9 +283,9 @@ pool_cancel(struct pool *p, struct request *req)
 
 	(void)pthread_mutex_lock(lock);
 	if (req->run_state == STATE_QUEUED) {
-		STAILQ_REMOVE(&p->queues[req->run_queue].waiting, req, request,
-			      by_queue);
+		STAILQ_REMOVE(&req->run_lane->waiting, req, request, by_queue);
 		p->nr_waiting--;
+		lane_update(p, req->run_lane);
 	} else if (req->run_state != STATE_PARKED ||
 		   !p->ops->unpark(p->ctx, req)) {
 		atomic_store(&req->waiter.is_unwanted, true);

@@ -7,10 +7,20 @@
 #define VENEER_SERVER_POOL_H
 
 #include <stdbool.h>
+#include <sys/queue.h>
 
 #include "request.h"
 
 struct pool;
+
+/* Who asks: a connection. All of it under the pool's lock. */
+struct pool_lane {
+	STAILQ_HEAD(, request) waiting;
+	TAILQ_ENTRY(pool_lane) by_queue; /* while is_ready */
+	unsigned queue; /* that of what waits */
+	unsigned nr_running;
+	bool is_ready; /* something waits, and may run */
+};
 
 struct pool_ops {
 	/*
@@ -30,14 +40,19 @@ struct pool_ops {
  * At most @max_workers threads, started on demand, ended after
  * POOL_IDLE_S idle. There are @nr_queues queues (one a tree); when there is
  * more than one, requests of one queue never hold more than half of the
- * workers, so that a hung layer leaves the others served. NULL: no memory.
+ * workers, so that a hung layer leaves the others served. Those who ask have
+ * their turns, one request each, and nobody holds the last eighth of what a
+ * queue may: others begin at once. NULL: no memory.
  */
 struct pool *pool_new(const struct pool_ops *ops, void *ctx,
 		      unsigned max_workers, unsigned nr_queues);
 #define POOL_IDLE_S 10
 
-/* Does not block. */
-void pool_submit(struct pool *p, struct request *req, unsigned queue);
+void pool_lane_init(struct pool_lane *lane);
+
+/* Does not block. @lane lives until complete() was called, or @req taken back. */
+void pool_submit(struct pool *p, struct request *req, struct pool_lane *lane,
+		 unsigned queue);
 
 /*
  * Take @req back if no worker has begun it, or it is parked. False: it is

@@ -2,8 +2,9 @@
 /*
  * The worker pool: everything submitted is done once; what has not begun can
  * be taken back; one queue never holds more than half of the workers when
- * there are others; stopping does what is left. What is parked holds no
- * worker, is done again when woken, and can be taken back until then.
+ * there are others, one who asks for much neither holds all nor is before
+ * others; stopping does what is left. What is parked holds no worker, is done
+ * again when woken, and can be taken back until then.
  */
 #include "unit.h"
 
@@ -18,8 +19,9 @@ struct stage {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	bool is_open; /* workers may go on */
-	unsigned nr_inside, max_inside, nr_done;
+	unsigned nr_begun, nr_inside, max_inside, nr_done;
 	bool is_woken; /* too late to unpark */
+	struct pool_lane lane; /* of who asks for most of it */
 };
 
 /* What a request is to do, in its ret_count. */
@@ -29,6 +31,7 @@ static void
 stage_init(struct stage *s)
 {
 	*s = (struct stage){ .is_open = false };
+	pool_lane_init(&s->lane);
 	(void)pthread_mutex_init(&s->lock, NULL);
 	(void)pthread_cond_init(&s->changed, NULL);
 }
@@ -39,6 +42,7 @@ work(void *ctx, struct request *req)
 	struct stage *s = ctx;
 
 	(void)pthread_mutex_lock(&s->lock);
+	req->uid = ++s->nr_begun;
 	s->nr_inside++;
 	if (s->nr_inside > s->max_inside)
 		s->max_inside = s->nr_inside;
@@ -114,7 +118,7 @@ each_is_done_once(void **state)
 	p = pool_new(&ops, &s, 4, 1);
 	assert_non_null(p);
 	for (i = 0; i < NR; i++)
-		pool_submit(p, &reqs[i], 0);
+		pool_submit(p, &reqs[i], &s.lane, 0);
 	wait_for(&s, &s.nr_inside, 4);
 	open_stage(&s);
 	wait_for(&s, &s.nr_done, NR);
@@ -134,9 +138,9 @@ what_has_not_begun_can_be_taken_back(void **state)
 	(void)state;
 	stage_init(&s);
 	p = pool_new(&ops, &s, 1, 1);
-	pool_submit(p, &running, 0);
+	pool_submit(p, &running, &s.lane, 0);
 	wait_for(&s, &s.nr_inside, 1);
-	pool_submit(p, &waiting, 0);
+	pool_submit(p, &waiting, &s.lane, 0);
 	assert_false(pool_cancel(p, &running));
 	assert_true(pool_cancel(p, &waiting));
 	assert_false(pool_cancel(p, &waiting));
@@ -150,23 +154,85 @@ static void
 one_queue_leaves_half_to_others(void **state)
 {
 	static struct request hung[8], other;
+	struct pool_lane lane;
 	struct stage s;
 	struct pool *p;
 	unsigned i;
 
 	(void)state;
 	stage_init(&s);
+	pool_lane_init(&lane);
 	p = pool_new(&ops, &s, 4, 2);
 	for (i = 0; i < 8; i++)
-		pool_submit(p, &hung[i], 0);
+		pool_submit(p, &hung[i], &s.lane, 0);
 	wait_for(&s, &s.nr_inside, 2);
-	pool_submit(p, &other, 1);
+	pool_submit(p, &other, &lane, 1);
 	/* It begins although six requests of the first queue wait. */
 	wait_for(&s, &s.nr_inside, 3);
 	open_stage(&s);
 	wait_for(&s, &s.nr_done, 9);
 	assert_true(pool_free(p, 5));
 	assert_int_equal(1, other.error);
+}
+
+static void
+those_who_ask_take_turns(void **state)
+{
+	static struct request first, many[20], one, two;
+	struct pool_lane modest, other;
+	struct stage s;
+	struct pool *p;
+	unsigned i;
+
+	(void)state;
+	stage_init(&s);
+	pool_lane_init(&modest);
+	pool_lane_init(&other);
+	p = pool_new(&ops, &s, 1, 1);
+	pool_submit(p, &first, &s.lane, 0);
+	wait_for(&s, &s.nr_inside, 1);
+	for (i = 0; i < 20; i++)
+		pool_submit(p, &many[i], &s.lane, 0);
+	pool_submit(p, &one, &modest, 0);
+	pool_submit(p, &two, &other, 0);
+	open_stage(&s);
+	wait_for(&s, &s.nr_done, 23);
+	assert_true(pool_free(p, 5));
+	/* By one worker, hence one after the other. */
+	assert_int_equal(1, first.uid);
+	assert_in_range(one.uid, 2, 4);
+	assert_in_range(two.uid, 2, 4);
+	for (i = 1; i < 20; i++)
+		assert_true(many[i - 1].uid < many[i].uid);
+}
+
+static void
+nobody_holds_all_workers(void **state)
+{
+	static struct request many[20], one[2];
+	struct pool_lane modest[2];
+	struct stage s;
+	struct pool *p;
+	unsigned i;
+
+	(void)state;
+	stage_init(&s);
+	p = pool_new(&ops, &s, 16, 1);
+	for (i = 0; i < 20; i++)
+		pool_submit(p, &many[i], &s.lane, 0);
+	wait_for(&s, &s.nr_inside, 14);
+	/* Two others begin although nothing has ended. */
+	for (i = 0; i < 2; i++) {
+		pool_lane_init(&modest[i]);
+		pool_submit(p, &one[i], &modest[i], 0);
+	}
+	wait_for(&s, &s.nr_inside, 16);
+	open_stage(&s);
+	wait_for(&s, &s.nr_done, 22);
+	assert_true(pool_free(p, 5));
+	/* Of those 16, both. */
+	for (i = 0; i < 2; i++)
+		assert_in_range(one[i].uid, 1, 16);
 }
 
 /* One worker, and @parked is put aside: another one was done after it. */
@@ -180,8 +246,8 @@ pool_with_parked(struct stage *s, struct request *parked)
 	s->is_open = true;
 	p = pool_new(&ops, s, 1, 1);
 	parked->ret_count = PARK;
-	pool_submit(p, parked, 0);
-	pool_submit(p, &other, 0);
+	pool_submit(p, parked, &s->lane, 0);
+	pool_submit(p, &other, &s->lane, 0);
 	wait_for(s, &s->nr_done, 1);
 	assert_int_equal(1, other.error);
 	return p;
@@ -213,7 +279,7 @@ woken_before_it_is_put_aside(void **state)
 	stage_init(&s);
 	s.is_open = true;
 	p = pool_new(&ops, &s, 1, 1);
-	pool_submit(p, &parked, 0);
+	pool_submit(p, &parked, &s.lane, 0);
 	wait_for(&s, &s.nr_done, 1);
 	assert_true(pool_free(p, 5));
 	assert_int_equal(2, parked.error);
@@ -259,6 +325,8 @@ main(void)
 		cmocka_unit_test(each_is_done_once),
 		cmocka_unit_test(what_has_not_begun_can_be_taken_back),
 		cmocka_unit_test(one_queue_leaves_half_to_others),
+		cmocka_unit_test(those_who_ask_take_turns),
+		cmocka_unit_test(nobody_holds_all_workers),
 		cmocka_unit_test(parked_holds_no_worker),
 		cmocka_unit_test(woken_before_it_is_put_aside),
 		cmocka_unit_test(parked_can_be_taken_back),
