@@ -62,6 +62,13 @@ struct session_events {
 	void (*fatal)(void *owner, const char *why);
 	/* The session can take messages again (after is_full() was true). */
 	void (*ready)(void *owner);
+	/*
+	 * Bytes that the connection may take on beyond the @running ones of
+	 * requests that run: what it is allowed less the replies that wait to
+	 * be sent. SIZE_MAX if it has neither, since then nothing would free
+	 * more. Asked before each request is started.
+	 */
+	size_t (*room)(void *owner, size_t running);
 };
 
 struct session_config {
@@ -73,7 +80,7 @@ struct session_config {
 	uint32_t max_msize; /* bytes, 4096 to 16 MiB */
 	unsigned max_fids;
 	unsigned max_inflight; /* requests running at once */
-	size_t max_inflight_bytes; /* of reply room and request data */
+	size_t max_xattr_bytes; /* of values that fids hold, 64k or more */
 	bool append_strict, append_positional; /* neither: auto (9p.md 5.9) */
 };
 
@@ -94,6 +101,8 @@ struct protocol {
 	void (*session_receive)(struct session *s, struct msg *msg);
 	/* Is there no room for another message? Then stop reading. */
 	bool (*session_is_full)(const struct session *s);
+	/* events->room() may say more than it did: replies were sent. */
+	void (*session_resume)(struct session *s);
 	/*
 	 * The connection is gone: cancels what has not begun, forgets
 	 * replies. Every message not yet answered is drop()ped, at once or

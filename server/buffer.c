@@ -38,6 +38,7 @@ buffer_get(struct buffer_cache *c, size_t size)
 			return NULL;
 		b->size = whole - sizeof(*b);
 	}
+	c->used += whole;
 	b->next = NULL;
 	b->refs = 1;
 	return b;
@@ -52,6 +53,7 @@ buffer_unref(struct buffer_cache *c, struct buffer *b)
 	if (!b || --b->refs > 0)
 		return;
 	whole = b->size + sizeof(*b);
+	c->used -= whole;
 	if (c->kept + whole > BUFFER_CACHE_MAX) {
 		free(b);
 		return;

@@ -24,7 +24,8 @@ struct buffer {
 
 struct buffer_cache {
 	struct buffer *free[BUFFER_CLASSES]; /* owned */
-	size_t kept; /* bytes */
+	size_t kept; /* bytes of those in free */
+	size_t used; /* bytes of those that are out */
 };
 
 /* At least @size bytes, refs 1. NULL without memory, or too large. */

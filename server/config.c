@@ -37,6 +37,10 @@ enum option_id {
 	OPT_MSIZE,
 	OPT_MAX_CONNS,
 	OPT_MAX_FIDS,
+	OPT_MAX_INFLIGHT,
+	OPT_MAX_INFLIGHT_BYTES,
+	OPT_MAX_TOTAL_BYTES,
+	OPT_MAX_XATTR_BYTES,
 	OPT_TIMEOUT,
 	OPT_POLL,
 	OPT_APPEND,
@@ -82,8 +86,16 @@ static const struct {
 	{ "msize", OPT_MSIZE, "SIZE", "largest 9P message, 4k to 16M [1M]" },
 	{ "max-connections", OPT_MAX_CONNS, "N", "connections at once [1024]" },
 	{ "max-fids", OPT_MAX_FIDS, "N", "fids of one connection [1048576]" },
+	{ "max-inflight", OPT_MAX_INFLIGHT, "N",
+	  "requests of one connection that run at once [128]" },
+	{ "max-inflight-bytes", OPT_MAX_INFLIGHT_BYTES, "SIZE",
+	  "of those and of unread replies [16M]" },
+	{ "max-total-bytes", OPT_MAX_TOTAL_BYTES, "SIZE",
+	  "buffers of all connections [1G]" },
+	{ "max-xattr-bytes", OPT_MAX_XATTR_BYTES, "SIZE",
+	  "xattr values that fids of one connection hold [4M]" },
 	{ "timeout", OPT_TIMEOUT, "SECONDS",
-	  "for half a message, for unread replies [60]" },
+	  "for the first message, half a one, unread replies [60]" },
 	{ "poll-us", OPT_POLL, "US",
 	  "poll so long for the next request before sleeping [50]" },
 	{ "append", OPT_APPEND, "auto|strict|positional",
@@ -354,6 +366,18 @@ parse_limit(struct config *c, int id, const char *arg)
 	case OPT_MAX_FIDS:
 		return parse_unsigned("max-fids", arg, 16, 1u << 30,
 				      &c->max_fids);
+	case OPT_MAX_INFLIGHT:
+		return parse_unsigned("max-inflight", arg, 1, UINT16_MAX,
+				      &c->max_inflight);
+	case OPT_MAX_INFLIGHT_BYTES:
+		return parse_number("max-inflight-bytes", arg, 64u << 10,
+				    CONFIG_MAX_BYTES, &c->max_inflight_bytes);
+	case OPT_MAX_TOTAL_BYTES:
+		return parse_number("max-total-bytes", arg, 1u << 20,
+				    CONFIG_MAX_BYTES, &c->max_total_bytes);
+	case OPT_MAX_XATTR_BYTES:
+		return parse_number("max-xattr-bytes", arg, 64u << 10,
+				    CONFIG_MAX_BYTES, &c->max_xattr_bytes);
 	case OPT_TIMEOUT:
 		return parse_unsigned("timeout", arg, 1, 86400, &c->timeout_s);
 	case OPT_POLL:
@@ -483,6 +507,9 @@ config_parse(struct config *ret, int argc, char **argv)
 		.max_msize = CONFIG_DEFAULT_MSIZE,
 		.max_conns = CONFIG_DEFAULT_CONNS,
 		.max_fids = CONFIG_DEFAULT_FIDS,
+		.max_inflight = CONFIG_DEFAULT_INFLIGHT,
+		.max_total_bytes = CONFIG_DEFAULT_TOTAL_BYTES,
+		.max_xattr_bytes = CONFIG_DEFAULT_XATTR_BYTES,
 		.poll_us = CONFIG_DEFAULT_POLL_US,
 		.timeout_s = CONFIG_DEFAULT_TIMEOUT_S,
 		.log_level = LOG_INFO,
@@ -504,6 +531,9 @@ config_parse(struct config *ret, int argc, char **argv)
 		return r;
 	if (optind < argc)
 		return usage_error("unexpected argument \"%s\"", argv[optind]);
+	if (ret->max_inflight_bytes == 0)
+		ret->max_inflight_bytes =
+			MAX(CONFIG_DEFAULT_INFLIGHT_BYTES, 4 * ret->max_msize);
 	return check(ret);
 }
 

@@ -32,6 +32,10 @@ struct config {
 	unsigned max_workers;
 	uint32_t max_msize;
 	unsigned max_conns, max_fids;
+	unsigned max_inflight; /* requests of a connection that run at once */
+	uint64_t max_inflight_bytes; /* of those, and of unsent replies */
+	uint64_t max_total_bytes; /* buffers of all connections */
+	uint64_t max_xattr_bytes; /* of values that a connection's fids hold */
 	unsigned poll_us; /* polled for the next request before sleeping */
 	unsigned timeout_s; /* for half frames and unread replies */
 	enum append_policy append;
@@ -46,6 +50,13 @@ struct config {
 #define CONFIG_DEFAULT_MSIZE (1u << 20)
 #define CONFIG_DEFAULT_CONNS 1024
 #define CONFIG_DEFAULT_FIDS (1u << 20)
+#define CONFIG_DEFAULT_INFLIGHT 128
+/* Or four messages, where that is more. */
+#define CONFIG_DEFAULT_INFLIGHT_BYTES (16u << 20)
+#define CONFIG_DEFAULT_TOTAL_BYTES (1u << 30)
+#define CONFIG_DEFAULT_XATTR_BYTES (4u << 20)
+/* Not a limit that anybody means; small enough to be added up. */
+#define CONFIG_MAX_BYTES (UINT64_C(1) << 40)
 #define CONFIG_DEFAULT_POLL_US 50
 #define CONFIG_DEFAULT_TIMEOUT_S 60
 

@@ -140,17 +140,34 @@ event_ready(void *owner)
 	}
 }
 
+static size_t
+event_room(void *owner, size_t running)
+{
+	const struct conn *c = owner;
+	const struct loop *l = c->loop;
+	size_t max = l->server->config->max_inflight_bytes;
+	size_t held = running + c->tx_bytes;
+
+	if (held == 0)
+		return SIZE_MAX;
+	/*
+	 * All connections together hold much: one request at a time for each.
+	 * Nobody needs to be told when that is over: whoever is held up by it
+	 * has something running or to be sent, after which it asks again.
+	 */
+	if (held >= max || l->buffers.used > l->max_buffers)
+		return 0;
+	return max - held;
+}
+
 static const struct session_events events = {
 	.log = event_log,
 	.fatal = event_fatal,
 	.ready = event_ready,
+	.room = event_room,
 };
 
 /* --- Life ------------------------------------------------------------------ */
-
-/* Requests of one connection that run at once; and what they may hold. */
-#define CONN_MAX_INFLIGHT 128
-#define CONN_INFLIGHT_BYTES ((size_t)16 << 20)
 
 void
 conn_warn(struct conn *c, const char *what)
@@ -178,14 +195,12 @@ session_for(struct conn *c)
 		.trace = log_wants(LOG_DEBUG),
 		.max_msize = cfg->max_msize,
 		.max_fids = cfg->max_fids,
-		.max_inflight = CONN_MAX_INFLIGHT,
-		.max_inflight_bytes = CONN_INFLIGHT_BYTES,
+		.max_inflight = cfg->max_inflight,
+		.max_xattr_bytes = cfg->max_xattr_bytes,
 		.append_strict = cfg->append == APPEND_STRICT,
 		.append_positional = cfg->append == APPEND_POSITIONAL,
 	};
 
-	if (sc.max_inflight_bytes < 4 * (size_t)cfg->max_msize)
-		sc.max_inflight_bytes = 4 * (size_t)cfg->max_msize;
 	return c->protocol->session_new(&sc);
 }
 

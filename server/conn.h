@@ -50,6 +50,7 @@ struct conn {
 	size_t rx_pos, rx_len; /* parsed; received */
 	STAILQ_HEAD(, stream_msg) tx; /* to be sent, in order */
 	size_t tx_bytes;
+	size_t tx_max; /* const; reading stops above it */
 	STAILQ_HEAD(, stream_msg) free_msgs; /* owned */
 	unsigned nr_free, nr_msgs; /* unused; handed to the session or in tx */
 	uint64_t nr_frames; /* received so far */

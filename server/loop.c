@@ -220,6 +220,8 @@ loop_new(struct server *server)
 		return NULL;
 	}
 	l->server = server;
+	l->max_buffers =
+		server->config->max_total_bytes / server->config->nr_loops;
 	LIST_INIT(&l->conns);
 	LIST_INIT(&l->dirty);
 	TAILQ_INIT(&l->turns);

@@ -30,6 +30,7 @@ struct incoming {
 struct loop {
 	struct server *server; /* borrowed; const */
 	struct ev_loop *ev; /* owned; const */
+	size_t max_buffers; /* const; bytes: its share of max_total_bytes */
 	pthread_t thread; /* const; not of loops[0] */
 	bool has_thread;
 	atomic_uint nr_conns; /* others look at it to choose a loop */

@@ -9,8 +9,9 @@
  * makes: epoll_wait, recv, the work, send.
  *
  * What a client can make us hold is bounded: half a frame by msize, requests
- * by the session (session_is_full), replies by STREAM_TX_MAX. At a bound we
- * stop reading; a client that then does nothing is closed after a time.
+ * by the session (session_is_full), they and their replies by what event_room()
+ * in conn.c tells it. At a bound we stop reading; a client that then does
+ * nothing is closed after a time.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -23,8 +24,11 @@
 
 /* Received at a time; larger frames get a buffer of their size. */
 #define STREAM_RX_SIZE ((size_t)64 << 10)
-/* Replies waiting to be sent at which reading stops. */
-#define STREAM_TX_MAX ((size_t)4 << 20)
+/*
+ * Replies waiting to be sent at which reading stops: this part of the bytes
+ * that may be in flight. The rest is for what was asked before.
+ */
+#define STREAM_TX_PART 4
 /* Unused messages kept. */
 #define STREAM_FREE_MSGS 64
 /*
@@ -168,7 +172,7 @@ msg_new(struct conn *c, size_t len)
 static bool
 is_full(const struct conn *c)
 {
-	return c->tx_bytes > STREAM_TX_MAX ||
+	return c->tx_bytes > c->tx_max ||
 	       c->protocol->session_is_full(c->session);
 }
 
@@ -323,7 +327,7 @@ pump(struct conn *c)
 			return n == 0 ? -ECONNRESET : (int)n;
 		r = handle_frames(c, &want);
 		/* One frame at a time where they are larger than a buffer. */
-		if (c->tx_bytes > STREAM_TX_MAX / 4)
+		if (c->tx_bytes > c->tx_max / 4)
 			filled = false;
 	}
 	return r;
@@ -490,7 +494,10 @@ stream_flush(struct conn *c)
 void
 stream_resume(struct conn *c)
 {
-	if (!c->is_closed && !ev_is_active(&c->reader) && !is_full(c))
+	if (c->is_closed)
+		return;
+	c->protocol->session_resume(c->session);
+	if (!ev_is_active(&c->reader) && !is_full(c))
 		go_on(c);
 }
 
@@ -513,6 +520,8 @@ stream_init(struct conn *c)
 {
 	STAILQ_INIT(&c->tx);
 	STAILQ_INIT(&c->free_msgs);
+	c->tx_max =
+		c->loop->server->config->max_inflight_bytes / STREAM_TX_PART;
 	ev_io_init(&c->reader, on_readable, c->fd, EV_READ);
 	ev_io_init(&c->writer, on_writable, c->fd, EV_WRITE);
 	c->reader.data = c->writer.data = c;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Every amount that a 9P client can choose, and what is allowed. Those of
- * struct session_config (fids, requests and bytes in flight, msize) come on
- * top, chosen by the server's user.
+ * struct session_config (fids, requests in flight, xattr bytes, msize) and
+ * its events.room() (bytes in flight) come on top, chosen by the server's
+ * user. SECURITY.md has a table of all of them.
  */
 #ifndef VENEER_P9_LIMITS_H
 #define VENEER_P9_LIMITS_H
@@ -22,10 +23,7 @@
 #define P9_SYMLINK_MAX 4095u /* PATH_MAX without the final NUL */
 #define P9_WALK_MAX 16u /* 9P's MAXWELEM */
 
-/* One value (XATTR_SIZE_MAX), and all the values that fids of one session
- * hold at once. */
-#define P9_XATTR_MAX 65536u
-#define P9_XATTR_SESSION_MAX (4u << 20)
+#define P9_XATTR_MAX 65536u /* Linux XATTR_SIZE_MAX: one value */
 
 /*
  * Requests that wait, for a place among those running, for a fid or (a

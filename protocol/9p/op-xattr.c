@@ -23,7 +23,7 @@
 static bool
 fits_session(const struct session *s, size_t more)
 {
-	return more <= P9_XATTR_SESSION_MAX - s->xattr_bytes;
+	return more <= s->config.max_xattr_bytes - s->xattr_bytes;
 }
 
 void

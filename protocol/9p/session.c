@@ -91,11 +91,8 @@ has_place(const struct session *s, size_t cost)
 {
 	const struct session_config *c = &s->config;
 
-	if (s->nr_running == 0)
-		return true; /* whatever it costs: nothing would free more */
 	return s->nr_running < c->max_inflight &&
-	       cost <= c->max_inflight_bytes &&
-	       s->running_bytes <= c->max_inflight_bytes - cost;
+	       cost <= c->events->room(c->owner, s->running_bytes);
 }
 
 /* Of the request's data and of the reply's, as far as it is known. */
@@ -106,6 +103,8 @@ cost_of(const struct p9_req *r, const struct p9_fields *m)
 
 	if (r->type == P9_TREAD || r->type == P9_TREADDIR)
 		reply = MIN(m->count, p9_data_max(r->s)) + P9_RREAD_HEADER;
+	else if (r->type == P9_TXATTRWALK)
+		reply += P9_XATTR_MAX; /* while the session looks at it */
 	return r->msg->in_len + reply;
 }
 
@@ -393,6 +392,15 @@ session_close(struct session *s)
 	session_reset(s);
 }
 
+static void
+session_resume(struct session *s)
+{
+	if (s->is_closed || s->why || TAILQ_EMPTY(&s->queue))
+		return;
+	session_drain(s);
+	session_leave(s, false);
+}
+
 static bool
 session_is_idle(const struct session *s)
 {
@@ -427,6 +435,7 @@ const struct protocol protocol_9p = {
 	.session_new = session_new,
 	.session_receive = session_receive,
 	.session_is_full = session_is_full,
+	.session_resume = session_resume,
 	.session_close = session_close,
 	.session_is_idle = session_is_idle,
 	.session_free = session_free,

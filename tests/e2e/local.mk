@@ -18,6 +18,8 @@ e2e_programs = \
 	%D%/test-sync \
 	%D%/test-unlinked \
 	%D%/test-writeback-fid
+	%D%/test-limits \
+	%D%/test-server
 e2e_scripts = \
 	%D%/test-check.sh \
 	%D%/test-cli.sh \
@@ -78,6 +80,9 @@ E2E_LDADD = libp9client.a
 %C%_test_removed_dirs_SOURCES = %D%/test-removed-dirs.c
 %C%_test_removed_dirs_CPPFLAGS = $(E2E_CPPFLAGS)
 %C%_test_removed_dirs_LDADD = $(E2E_LDADD)
+%C%_test_limits_SOURCES = %D%/test-limits.c
+%C%_test_limits_CPPFLAGS = $(E2E_CPPFLAGS)
+%C%_test_limits_LDADD = $(E2E_LDADD)
 
 %C%_test_server_SOURCES = %D%/test-server.c
 %C%_test_server_CPPFLAGS = $(E2E_CPPFLAGS)

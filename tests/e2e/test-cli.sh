@@ -24,6 +24,18 @@ refused 2 'did you mean "lowerdir"' serve -o lowedir=x
 refused 2 'not supported' serve --lower lower -o nfs_export=on
 refused 2 'number from' serve --lower lower --loops 0
 refused 2 'number from' serve --lower lower --msize 1k
+for limit in connections=0 connections=1048577 fids=15 fids=1073741825 inflight=0 inflight=65536 \
+	inflight-bytes=65535 inflight-bytes=1025G total-bytes=1023k total-bytes=-1 \
+	xattr-bytes=63k xattr-bytes=1x; do
+	refused 2 "--max-${limit%=*} ${limit#*=}: use a number from" serve --lower lower \
+		"--max-$limit"
+done
+for limit in connections=1 connections=1048576 fids=16 fids=1G inflight=1 inflight=65535 \
+	inflight-bytes=64k inflight-bytes=1024G total-bytes=1M total-bytes=1024G \
+	xattr-bytes=64k xattr-bytes=1024G; do
+	"$VENEER" serve --lower lower "--max-$limit" --listen unix:- --run true >out 2>&1 ||
+		fail "--max-$limit: $(cat out)"
+done
 refused 2 'auto, strict' serve --lower lower --append maybe
 refused 2 'error, warning' serve --lower lower --log-level loud
 refused 2 'use unix:PATH' serve --lower lower --listen file:x

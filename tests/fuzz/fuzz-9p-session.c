@@ -75,10 +75,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	config.max_fids = 6;
 	config.max_inflight = 4;
-	config.max_inflight_bytes = 20000;
 	config.max_msize = 8192;
 	config.trace = true;
 	fake_client_init(&c, &config);
+	c.max_bytes = 20000;
 	fake_client_start(&c);
 	while (in.p < in.end && !c.fatal) {
 		step = wire_get_u8(&in);

@@ -118,8 +118,23 @@ event_ready(void *owner)
 	((struct fake_client *)owner)->nr_ready++;
 }
 
-static const struct session_events fake_events = { event_log, event_fatal,
-						   event_ready };
+static size_t
+event_room(void *owner, size_t running)
+{
+	const struct fake_client *c = owner;
+	size_t held = running + c->unsent, max = c->max_bytes;
+
+	if (held == 0)
+		return SIZE_MAX;
+	return held < max ? max - held : 0;
+}
+
+static const struct session_events fake_events = {
+	.log = event_log,
+	.fatal = event_fatal,
+	.ready = event_ready,
+	.room = event_room,
+};
 
 struct session_config
 fake_config(void)
@@ -131,7 +146,7 @@ fake_config(void)
 		.max_msize = 1 << 20,
 		.max_fids = 1000,
 		.max_inflight = 64,
-		.max_inflight_bytes = 64 << 20,
+		.max_xattr_bytes = 4 << 20,
 	};
 }
 
@@ -140,6 +155,7 @@ fake_client_init(struct fake_client *c, const struct session_config *config)
 {
 	memset(c, 0, sizeof(*c));
 	fake_backend_init(&c->backend);
+	c->max_bytes = 64 << 20;
 	c->config = config ? *config : fake_config();
 	c->config.owner = c;
 	c->s = protocol_9p.session_new(&c->config);

@@ -36,6 +36,8 @@ struct fake_client {
 	char line[2048]; /* the last one logged */
 	bool in_pieces; /* message data and reply room in small iovecs */
 	bool no_room; /* room() fails */
+	size_t max_bytes; /* in flight; fake_client_init() sets 64 MiB */
+	size_t unsent; /* bytes of replies that the test keeps in the pipe */
 };
 
 /* What a test may want other than the default before the session begins. */

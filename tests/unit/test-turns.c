@@ -78,6 +78,10 @@ setup(struct fixture *f)
 	*f = (struct fixture){
 		.config = { .max_msize = 1 << 20,
 			    .max_fids = 100,
+			    .max_inflight = 128,
+			    .max_inflight_bytes = 16 << 20,
+			    .max_total_bytes = 1 << 30,
+			    .nr_loops = 1,
 			    .max_conns = 10,
 			    .timeout_s = 60,
 			    .log_level = LOG_ERR },
