@@ -104,6 +104,11 @@ struct protocol {
 	/* events->room() may say more than it did: replies were sent. */
 	void (*session_resume)(struct session *s);
 	/*
+	 * Has the client introduced itself? One that does not is hung up on
+	 * after a time.
+	 */
+	bool (*session_is_begun)(const struct session *s);
+	/*
 	 * The connection is gone: cancels what has not begun, forgets
 	 * replies. Every message not yet answered is drop()ped, at once or
 	 * when its request is done.

@@ -278,7 +278,11 @@ conn_check_timeout(struct conn *c, double now)
 
 	if (c->is_closed)
 		return;
-	if (c->rx_since > 0 && now - c->rx_since > limit)
+	if (c->protocol->session_is_begun(c->session))
+		c->new_since = 0;
+	if (c->new_since > 0 && now - c->new_since > limit)
+		c->fatal = "closed: connected, and then agreed on no version";
+	else if (c->rx_since > 0 && now - c->rx_since > limit)
 		c->fatal = "closed: half a message, and then nothing";
 	else if (c->tx_since > 0 && now - c->tx_since > limit)
 		c->fatal = "closed: it does not read its replies";

@@ -58,6 +58,7 @@ struct conn {
 	uint64_t turn_until_ns;
 	bool is_waiting_turn;
 	TAILQ_ENTRY(conn) by_turn;
+	double new_since; /* connected, and not begun; or 0 */
 	double rx_since, tx_since; /* of half a frame, half a reply; or 0 */
 };
 

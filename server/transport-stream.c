@@ -522,6 +522,7 @@ stream_init(struct conn *c)
 	STAILQ_INIT(&c->free_msgs);
 	c->tx_max =
 		c->loop->server->config->max_inflight_bytes / STREAM_TX_PART;
+	c->new_since = ev_now(c->loop->ev);
 	ev_io_init(&c->reader, on_readable, c->fd, EV_READ);
 	ev_io_init(&c->writer, on_writable, c->fd, EV_WRITE);
 	c->reader.data = c->writer.data = c;

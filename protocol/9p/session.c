@@ -402,6 +402,12 @@ session_resume(struct session *s)
 }
 
 static bool
+session_is_begun(const struct session *s)
+{
+	return s->msize > 0;
+}
+
+static bool
 session_is_idle(const struct session *s)
 {
 	return s->nr_running == 0;
@@ -436,6 +442,7 @@ const struct protocol protocol_9p = {
 	.session_receive = session_receive,
 	.session_is_full = session_is_full,
 	.session_resume = session_resume,
+	.session_is_begun = session_is_begun,
 	.session_close = session_close,
 	.session_is_idle = session_is_idle,
 	.session_free = session_free,

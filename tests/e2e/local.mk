@@ -12,14 +12,14 @@ e2e_programs = \
 	%D%/test-fids-renamed \
 	%D%/test-hostile-frames \
 	%D%/test-kill-restart \
+	%D%/test-limits \
 	%D%/test-locks-host \
 	%D%/test-removed-dirs \
 	%D%/test-server \
+	%D%/test-slow-clients \
 	%D%/test-sync \
 	%D%/test-unlinked \
 	%D%/test-writeback-fid
-	%D%/test-limits \
-	%D%/test-server
 e2e_scripts = \
 	%D%/test-check.sh \
 	%D%/test-cli.sh \
@@ -45,6 +45,7 @@ E2E_LDADD = libp9client.a
 %C%_test_access_SOURCES = %D%/test-access.c
 %C%_test_access_CPPFLAGS = $(E2E_CPPFLAGS)
 %C%_test_access_LDADD = $(E2E_LDADD)
+
 %C%_test_append_SOURCES = %D%/test-append.c
 %C%_test_append_CPPFLAGS = $(E2E_CPPFLAGS)
 %C%_test_append_LDADD = $(E2E_LDADD)
@@ -73,6 +74,10 @@ E2E_LDADD = libp9client.a
 %C%_test_kill_restart_CPPFLAGS = $(E2E_CPPFLAGS)
 %C%_test_kill_restart_LDADD = $(E2E_LDADD)
 
+%C%_test_limits_SOURCES = %D%/test-limits.c
+%C%_test_limits_CPPFLAGS = $(E2E_CPPFLAGS)
+%C%_test_limits_LDADD = $(E2E_LDADD)
+
 %C%_test_locks_host_SOURCES = %D%/test-locks-host.c
 %C%_test_locks_host_CPPFLAGS = $(E2E_CPPFLAGS)
 %C%_test_locks_host_LDADD = $(E2E_LDADD)
@@ -80,13 +85,14 @@ E2E_LDADD = libp9client.a
 %C%_test_removed_dirs_SOURCES = %D%/test-removed-dirs.c
 %C%_test_removed_dirs_CPPFLAGS = $(E2E_CPPFLAGS)
 %C%_test_removed_dirs_LDADD = $(E2E_LDADD)
-%C%_test_limits_SOURCES = %D%/test-limits.c
-%C%_test_limits_CPPFLAGS = $(E2E_CPPFLAGS)
-%C%_test_limits_LDADD = $(E2E_LDADD)
 
 %C%_test_server_SOURCES = %D%/test-server.c
 %C%_test_server_CPPFLAGS = $(E2E_CPPFLAGS)
 %C%_test_server_LDADD = $(E2E_LDADD)
+
+%C%_test_slow_clients_SOURCES = %D%/test-slow-clients.c
+%C%_test_slow_clients_CPPFLAGS = $(E2E_CPPFLAGS)
+%C%_test_slow_clients_LDADD = $(E2E_LDADD)
 
 %C%_test_sync_SOURCES = %D%/test-sync.c
 %C%_test_sync_CPPFLAGS = $(E2E_CPPFLAGS)
