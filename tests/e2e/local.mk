@@ -8,6 +8,7 @@ e2e_programs = \
 	%D%/test-append \
 	%D%/test-connections \
 	%D%/test-copyup-wait \
+	%D%/test-fid-states \
 	%D%/test-fids \
 	%D%/test-fids-renamed \
 	%D%/test-hostile-frames \
@@ -57,6 +58,10 @@ E2E_LDADD = libp9client.a
 %C%_test_copyup_wait_SOURCES = %D%/test-copyup-wait.c
 %C%_test_copyup_wait_CPPFLAGS = $(E2E_CPPFLAGS)
 %C%_test_copyup_wait_LDADD = $(E2E_LDADD)
+
+%C%_test_fid_states_SOURCES = %D%/test-fid-states.c
+%C%_test_fid_states_CPPFLAGS = $(E2E_CPPFLAGS)
+%C%_test_fid_states_LDADD = $(E2E_LDADD)
 
 %C%_test_fids_SOURCES = %D%/test-fids.c
 %C%_test_fids_CPPFLAGS = $(E2E_CPPFLAGS)

@@ -3,7 +3,8 @@
  * Every message with a fid, on a fid in every state: which errno it gets
  * (9p.md 3.1 and 3.2), the same whether the backend answers at once or
  * later, and that a refused message changes nothing but what Tclunk and
- * Tremove end.
+ * Tremove end. A fid that a walk is still making is waited for. What the
+ * tree says to files, links and directories: e2e/test-fid-states.c.
  */
 #include "unit.h"
 
@@ -133,6 +134,76 @@ test_states(void **unused)
 		}
 }
 
+/*
+ * Fid 1 is being made by a walk: a message that names it, first or second,
+ * waits, and finds what came of it: @made, or no fid.
+ */
+static void
+check_reserved(uint8_t type, bool is_second, int made, int walk_error)
+{
+	struct p9_fields walk = { .fid = 0, .fid2 = 1 }, m = message();
+	bool is_new =
+		type == P9_TATTACH ||
+		(is_second && (type == P9_TWALK || type == P9_TXATTRWALK));
+	struct fake_msg *msg;
+	struct fake_client c;
+
+	fake_client_init(&c, NULL);
+	fake_client_start(&c);
+	c.backend.is_deferred = true;
+	walk.names.nr = 1;
+	walk.names.v[0] = fake_name("d");
+	(void)fake_send(&c, P9_TWALK, 4, &walk);
+	m.fid = is_second ? 0 : 1;
+	m.fid2 =
+		is_second ? 1
+		: type == P9_TLINK || type == P9_TRENAME || type == P9_TRENAMEAT
+			? 0
+			: 2;
+	m.afid = P9_NOFID;
+	msg = fake_send(&c, type, 5, &m);
+	assert_int_equal(1, fake_result(msg, NULL));
+	assert_int_equal(1, c.backend.nr_pending);
+	c.backend.error = walk_error;
+	fake_backend_finish(&c.backend, 0);
+	c.backend.error = 0;
+	fake_backend_finish_all(&c.backend);
+	assert_int_equal(!walk_error ? made
+			 : is_new    ? 0
+				     : -EBADF,
+			 fake_result(msg, NULL));
+	assert_true(fake_client_fini(&c));
+}
+
+static void
+test_reserved(void **unused)
+{
+	static const struct {
+		uint8_t type;
+		int err;
+	} second[] = {
+		{ P9_TRENAME, 0 },    { P9_TLINK, 0 },
+		{ P9_TRENAMEAT, 0 },  { P9_TXATTRWALK, -EBUSY },
+		{ P9_TWALK, -EBUSY },
+	};
+	size_t i;
+
+	(void)unused;
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		print_message("%s\n", p9_message_find(cases[i].type)->name);
+		check_reserved(cases[i].type, false, cases[i].err[PATH], 0);
+		check_reserved(cases[i].type, false, 0, -ENOENT);
+	}
+	for (i = 0; i < ARRAY_SIZE(second); i++) {
+		print_message("%s, second\n",
+			      p9_message_find(second[i].type)->name);
+		check_reserved(second[i].type, true, second[i].err, 0);
+		check_reserved(second[i].type, true, 0, -ENOENT);
+	}
+	check_reserved(P9_TATTACH, false, -EBUSY, 0);
+	check_reserved(P9_TATTACH, false, 0, -ENOENT);
+}
+
 /* The backend's error comes through, and the state stays. */
 static void
 test_backend_errors(void **unused)
@@ -169,6 +240,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_states),
+		cmocka_unit_test(test_reserved),
 		cmocka_unit_test(test_backend_errors),
 	};
 
