@@ -3,7 +3,8 @@
 # each for FUZZ_SECONDS over a copy of its corpus.
 fuzz_replays = \
 	%D%/replay-9p-decode \
-	%D%/replay-9p-session
+	%D%/replay-9p-session \
+	%D%/replay-9p-tree
 check_PROGRAMS += $(fuzz_replays)
 EXTRA_PROGRAMS += %D%/make-seeds
 FUZZ_CPPFLAGS = $(PROTOCOL_TEST_CPPFLAGS) -I$(top_srcdir)/tests/fuzz
@@ -26,27 +27,54 @@ FUZZ_CPPFLAGS = $(PROTOCOL_TEST_CPPFLAGS) -I$(top_srcdir)/tests/fuzz
 %C%_replay_9p_session_CPPFLAGS = $(FUZZ_CPPFLAGS)
 %C%_replay_9p_session_LDADD = libfake.a libprotocol.a
 
+%C%_replay_9p_tree_SOURCES = \
+	%D%/fuzz-9p-tree.c \
+	%D%/fuzz-files.c \
+	%D%/fuzz-files.h \
+	%D%/fuzz-tree.c \
+	%D%/fuzz-tree.h \
+	%D%/fuzz.h \
+	%D%/replay-main.c
+%C%_replay_9p_tree_CPPFLAGS = $(FUZZ_CPPFLAGS) -I$(top_srcdir)/layers \
+	-I$(top_srcdir)/server
+%C%_replay_9p_tree_LDADD = libfake.a libserver.a libprotocol.a liblayers.a
+
 TESTS += %D%/replay-corpus.sh
 dist_check_SCRIPTS += %D%/replay-corpus.sh
 EXTRA_DIST += \
 	%D%/corpus-9p-decode \
-	%D%/corpus-9p-session
+	%D%/corpus-9p-session \
+	%D%/corpus-9p-tree
 
 FUZZ_CC = clang
 FUZZ_SECONDS = 60
-FUZZ_CFLAGS = -std=gnu11 -g -O1 -fno-sanitize-recover=all \
+FUZZ_TARGETS = 9p-decode 9p-session 9p-tree
+FUZZ_CFLAGS = -std=gnu11 -g -O1 -pthread -fno-sanitize-recover=all \
 	-fsanitize=fuzzer,address,undefined
+# For "" only: <limits.h> is not protocol/9p's.
+FUZZ_INCLUDES = common protocol protocol/9p layers server tests/unit tests/fuzz
 FUZZ_9P_FILES = $(libfake_a_SOURCES) $(libprotocol_a_SOURCES)
+FUZZ_TREE_FILES = $(FUZZ_9P_FILES) $(liblayers_a_SOURCES) server/export.c \
+	server/run.c tests/fuzz/fuzz-files.c tests/fuzz/fuzz-tree.c
 
-.PHONY: fuzz
-fuzz:
+.PHONY: fuzz fuzz-build
+fuzz-build:
 	$(MKDIR_P) fuzz
-	set -e; for t in 9p-decode 9p-session; do \
-		$(MKDIR_P) fuzz/corpus-$$t; \
-		$(FUZZ_CC) $(FUZZ_CFLAGS) $(FUZZ_CPPFLAGS) -o fuzz/fuzz-$$t \
+	set -e; for t in $(FUZZ_TARGETS); do \
+		case $$t in \
+		9p-tree) files="$(FUZZ_TREE_FILES)" ;; \
+		*) files="$(FUZZ_9P_FILES)" ;; \
+		esac; \
+		$(FUZZ_CC) $(FUZZ_CFLAGS) $(AM_CPPFLAGS) \
+			$$(printf -- '-iquote $(top_srcdir)/%s ' \
+				$(FUZZ_INCLUDES)) -o fuzz/fuzz-$$t \
 			$(top_srcdir)/tests/fuzz/fuzz-$$t.c \
-			$$(printf '$(top_srcdir)/%s\n' $(FUZZ_9P_FILES) | \
+			$$(printf '$(top_srcdir)/%s\n' $$files | \
 				grep '\.c$$'); \
+	done
+fuzz: fuzz-build
+	set -e; for t in $(FUZZ_TARGETS); do \
+		$(MKDIR_P) fuzz/corpus-$$t; \
 		./fuzz/fuzz-$$t -max_total_time=$(FUZZ_SECONDS) \
 			fuzz/corpus-$$t $(top_srcdir)/tests/fuzz/corpus-$$t; \
 	done

@@ -20,6 +20,10 @@
 STAILQ_HEAD(fake_queue, request);
 
 struct fake_backend {
+	/* Answer @r (error and results) by something else than the fake;
+	 * the other functions of struct backend are then its own, too. */
+	void (*answer)(void *ctx, struct request *r);
+	void *answer_ctx; /* borrowed */
 	bool is_deferred;
 	bool can_cancel; /* withdraw deferred requests when asked */
 	int error; /* the result of every request, if not 0 */

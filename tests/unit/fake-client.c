@@ -9,8 +9,10 @@
 #include <syslog.h>
 
 #include "macros.h"
+#include "wire.h"
 
 #define CALL_TAG 9999
+#define P9_TREAD_SIZE 23u /* Treaddir's, too */
 
 /* Cut a buffer: @head bytes in one piece, the rest as the client wants. */
 static struct iovec *
@@ -48,6 +50,48 @@ room(struct msg *msg, size_t len)
 	return 0;
 }
 
+/* How large a reply the Linux client prepares itself for (9p.md 1.2). */
+static size_t
+reply_max(const uint8_t *in, size_t in_len)
+{
+	uint32_t count = 0;
+
+	switch (in[4]) {
+	case P9_TREAD:
+	case P9_TREADDIR:
+		if (in_len >= P9_TREAD_SIZE)
+			memcpy(&count, in + P9_TREAD_SIZE - 4, sizeof(count));
+		return P9_RREAD_HEADER + (size_t)le32toh(count);
+	case P9_TREADLINK:
+		return 8192;
+	default:
+		return 4096;
+	}
+}
+
+/* The rules for any reply (9p.md 13, "Wire"), whatever was asked. */
+static void
+check_reply(const struct fake_msg *m, size_t len)
+{
+	const uint8_t *in = m->in, *out = m->out;
+	struct wire_in w = { .p = out, .end = out + len };
+	uint32_t size = wire_get_u32(&w), ecode;
+	uint8_t type = wire_get_u8(&w);
+
+	if (size != len || memcmp(in + 5, out + 5, 2) != 0 || /* the tag */
+	    (type != P9_RLERROR && type != in[4] + 1))
+		abort();
+	if (m->c->msize && len >= m->c->msize)
+		abort();
+	w.p += 2;
+	ecode = wire_get_u32(&w);
+	if (type == P9_RLERROR ? ecode < 1 || ecode > 4095
+			       : len > reply_max(in, m->msg.in_len))
+		abort();
+	if (type == P9_TVERSION + 1)
+		m->c->msize = ecode; /* what stands there */
+}
+
 static void
 answered(struct fake_msg *m)
 {
@@ -67,6 +111,7 @@ send_reply(struct msg *msg, size_t len)
 
 	if (m->is_sent || m->is_dropped || len > msg->out_len)
 		abort();
+	check_reply(m, len);
 	m->is_sent = true;
 	m->sent_len = len;
 	answered(m);

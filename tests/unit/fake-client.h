@@ -32,6 +32,7 @@ struct fake_client {
 	struct fake_msg *all;
 	unsigned nr_answered, nr_dropped;
 	unsigned nr_ready, nr_hints;
+	uint32_t msize; /* as Rversion said; 0: none yet */
 	const char *fatal;
 	char line[2048]; /* the last one logged */
 	bool in_pieces; /* message data and reply room in small iovecs */
@@ -52,7 +53,8 @@ void fake_client_start(struct fake_client *c);
 
 /*
  * Close, finish what is pending, free. Returns false if a message was
- * answered twice, never or badly, or a node or handle was lost.
+ * answered twice, never or badly, or a node or handle was lost. (Replies that
+ * a Linux client could not take have ended in abort() before.)
  */
 bool fake_client_fini(struct fake_client *c);
 
