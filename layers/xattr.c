@@ -97,6 +97,11 @@ list(const struct tree *t, const struct call *c, struct at at, void **ret,
 	r = read_whole(at, NULL, &raw, &size);
 	if (r < 0 && r != -EOPNOTSUPP)
 		return r;
+	if (!raw) {
+		*ret_size = 0;
+		*ret = NULL;
+		return 0;
+	}
 	/* Filtered in place: a shown name is never longer than the stored. */
 	in = out = raw;
 	for (end = in + size; in < end; in += len + 1) {
@@ -114,7 +119,7 @@ list(const struct tree *t, const struct call *c, struct at at, void **ret,
 		memmove(out, in, shown + 1);
 		out += shown + 1;
 	}
-	*ret_size = raw ? (size_t)(out - (char *)raw) : 0;
+	*ret_size = (size_t)(out - (char *)raw);
 	*ret = take_ptr(&raw);
 	return 0;
 }
