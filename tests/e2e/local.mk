@@ -8,6 +8,9 @@ e2e_programs = \
 	%D%/test-append \
 	%D%/test-connections \
 	%D%/test-copyup-wait \
+	%D%/test-cve-leaks \
+	%D%/test-cve-names \
+	%D%/test-cve-races \
 	%D%/test-fid-states \
 	%D%/test-fids \
 	%D%/test-fids-renamed \
@@ -58,6 +61,18 @@ E2E_LDADD = libp9client.a
 %C%_test_copyup_wait_SOURCES = %D%/test-copyup-wait.c
 %C%_test_copyup_wait_CPPFLAGS = $(E2E_CPPFLAGS)
 %C%_test_copyup_wait_LDADD = $(E2E_LDADD)
+
+%C%_test_cve_leaks_SOURCES = %D%/test-cve-leaks.c
+%C%_test_cve_leaks_CPPFLAGS = $(E2E_CPPFLAGS)
+%C%_test_cve_leaks_LDADD = $(E2E_LDADD)
+
+%C%_test_cve_names_SOURCES = %D%/test-cve-names.c
+%C%_test_cve_names_CPPFLAGS = $(E2E_CPPFLAGS)
+%C%_test_cve_names_LDADD = $(E2E_LDADD)
+
+%C%_test_cve_races_SOURCES = %D%/test-cve-races.c
+%C%_test_cve_races_CPPFLAGS = $(E2E_CPPFLAGS)
+%C%_test_cve_races_LDADD = $(E2E_LDADD)
 
 %C%_test_fid_states_SOURCES = %D%/test-fid-states.c
 %C%_test_fid_states_CPPFLAGS = $(E2E_CPPFLAGS)
