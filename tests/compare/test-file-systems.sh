@@ -28,7 +28,8 @@ failed=0 ran=0
 run_tests() {
 	local label=$1 dir=$2 test status
 	shift 2
-	for test in "$build"/tests/unit/test-layers-* "$build/tests/e2e/test-fids"; do
+	for test in "$build"/tests/unit/test-layers-* \
+		"$build"/tests/e2e/test-{attributes,cve-names,fid-states,fids}; do
 		[ -x "$test" ] && [ -f "$test" ] || continue
 		case $test in
 		*.log | *.trs) continue ;;

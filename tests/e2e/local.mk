@@ -6,6 +6,7 @@ AM_TESTS_ENVIRONMENT = VENEER='$(abs_top_builddir)/veneer$(EXEEXT)' \
 e2e_programs = \
 	%D%/test-access \
 	%D%/test-append \
+	%D%/test-attributes \
 	%D%/test-connections \
 	%D%/test-copyup-wait \
 	%D%/test-cve-leaks \
@@ -53,6 +54,10 @@ E2E_LDADD = libp9client.a
 %C%_test_append_SOURCES = %D%/test-append.c
 %C%_test_append_CPPFLAGS = $(E2E_CPPFLAGS)
 %C%_test_append_LDADD = $(E2E_LDADD)
+
+%C%_test_attributes_SOURCES = %D%/test-attributes.c
+%C%_test_attributes_CPPFLAGS = $(E2E_CPPFLAGS)
+%C%_test_attributes_LDADD = $(E2E_LDADD)
 
 %C%_test_connections_SOURCES = %D%/test-connections.c
 %C%_test_connections_CPPFLAGS = $(E2E_CPPFLAGS)
