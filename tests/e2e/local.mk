@@ -19,8 +19,10 @@ e2e_programs = \
 	%D%/test-kill-restart \
 	%D%/test-limits \
 	%D%/test-locks-host \
+	%D%/test-many-fids \
 	%D%/test-removed-dirs \
 	%D%/test-server \
+	%D%/test-session-end \
 	%D%/test-slow-clients \
 	%D%/test-sync \
 	%D%/test-unlinked \
@@ -107,6 +109,10 @@ E2E_LDADD = libp9client.a
 %C%_test_locks_host_CPPFLAGS = $(E2E_CPPFLAGS)
 %C%_test_locks_host_LDADD = $(E2E_LDADD)
 
+%C%_test_many_fids_SOURCES = %D%/test-many-fids.c
+%C%_test_many_fids_CPPFLAGS = $(E2E_CPPFLAGS)
+%C%_test_many_fids_LDADD = $(E2E_LDADD)
+
 %C%_test_removed_dirs_SOURCES = %D%/test-removed-dirs.c
 %C%_test_removed_dirs_CPPFLAGS = $(E2E_CPPFLAGS)
 %C%_test_removed_dirs_LDADD = $(E2E_LDADD)
@@ -114,6 +120,10 @@ E2E_LDADD = libp9client.a
 %C%_test_server_SOURCES = %D%/test-server.c
 %C%_test_server_CPPFLAGS = $(E2E_CPPFLAGS)
 %C%_test_server_LDADD = $(E2E_LDADD)
+
+%C%_test_session_end_SOURCES = %D%/test-session-end.c
+%C%_test_session_end_CPPFLAGS = $(E2E_CPPFLAGS)
+%C%_test_session_end_LDADD = $(E2E_LDADD)
 
 %C%_test_slow_clients_SOURCES = %D%/test-slow-clients.c
 %C%_test_slow_clients_CPPFLAGS = $(E2E_CPPFLAGS)
