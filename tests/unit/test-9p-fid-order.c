@@ -176,6 +176,89 @@ test_two_fids_keep_order(void **state)
 	assert_int_equal(0, fake_result(clunk, NULL));
 }
 
+/* A walk that waits for its fid: its newfid is what later messages mean. */
+static void
+test_newfid_of_waiting_walk(void **state)
+{
+	struct fake_msg *m[5];
+	int i;
+
+	(void)state;
+	m[0] = send2(P9_TWALK, 0, 0, 1, "f");
+	m[1] = send2(P9_TWALK, 1, 1, 2, NULL);
+	m[2] = send2(P9_TLOPEN, 2, 2, 0, NULL);
+	m[3] = send2(P9_TWALK, 3, 0, 2, "d");
+	m[4] = send2(P9_TREAD, 4, 2, 0, NULL);
+	for (i = 1; i < 5; i++)
+		assert_int_equal(1, fake_result(m[i], NULL));
+	assert_int_equal(1, c.backend.nr_pending);
+	fake_backend_finish_all(&c.backend);
+	for (i = 0; i < 5; i++)
+		assert_int_equal(i == 3 ? -EBUSY : 0, fake_result(m[i], NULL));
+}
+
+/* The same when nothing comes of it: flushed, or the fid is not made. */
+static void
+test_newfid_of_no_walk(void **state)
+{
+	struct p9_fields flush = { .oldtag = 1 };
+	struct fake_msg *m[5];
+	bool is_flushed;
+	int i;
+
+	(void)state;
+	for (i = 0; i < 2; i++) {
+		is_flushed = i == 0;
+		m[0] = send2(P9_TWALK, 0, 0, 1, is_flushed ? "f" : "absent");
+		m[1] = send2(P9_TWALK, 1, 1, 2, NULL);
+		m[2] = send2(P9_TGETATTR, 2, 2, 0, NULL);
+		m[3] = send2(P9_TWALK, 3, 0, 2, "f");
+		if (is_flushed) {
+			(void)fake_send(&c, P9_TFLUSH, 5, &flush);
+			assert_int_equal(2, fake_result(m[1], NULL));
+		}
+		fake_backend_finish_all(&c.backend);
+		assert_int_equal(is_flushed ? 2 : -EBADF,
+				 fake_result(m[1], NULL));
+		assert_int_equal(-EBADF, fake_result(m[2], NULL));
+		assert_int_equal(0, fake_result(m[3], NULL));
+		m[4] = send2(P9_TCLUNK, 4, 2, 0, NULL);
+		assert_int_equal(0, fake_result(m[4], NULL));
+		m[4] = send2(P9_TCLUNK, 6, 1, 0, NULL);
+		assert_int_equal(is_flushed ? 0 : -EBADF,
+				 fake_result(m[4], NULL));
+	}
+}
+
+/*
+ * A link waits for two fids, one of which is gone when it is its turn, and
+ * is then to be made by a walk that came later and waits for the other one:
+ * neither waits for the other.
+ */
+static void
+test_newfid_is_of_later_messages(void **state)
+{
+	struct fake_msg *m[6];
+
+	(void)state;
+	m[0] = send2(P9_TWALK, 0, 0, 1, "d");
+	m[1] = send2(P9_TWALK, 1, 0, 2, "f");
+	m[2] = send2(P9_TLINK, 2, 1, 2, NULL); /* waits for both */
+	m[3] = send2(P9_TCLUNK, 3, 2, 0, NULL); /* behind it */
+	m[4] = send2(P9_TWALK, 4, 1, 2, NULL);
+	c.backend.error = -ENOENT;
+	fake_backend_finish(&c.backend, 1); /* there will be no 2 */
+	c.backend.error = 0;
+	m[5] = send2(P9_TWALK, 5, 1, 2, NULL);
+	fake_backend_finish_all(&c.backend);
+	assert_int_equal(0, fake_result(m[0], NULL));
+	assert_int_equal(-ENOENT, fake_result(m[1], NULL));
+	assert_int_equal(-EBADF, fake_result(m[2], NULL));
+	assert_int_equal(-EBADF, fake_result(m[3], NULL));
+	assert_int_equal(0, fake_result(m[4], NULL));
+	assert_int_equal(-EBUSY, fake_result(m[5], NULL));
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int
@@ -183,6 +266,9 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_pipeline),
+		TEST(test_newfid_of_waiting_walk),
+		TEST(test_newfid_of_no_walk),
+		TEST(test_newfid_is_of_later_messages),
 		TEST(test_failed_newfid),
 		TEST(test_reads_side_by_side),
 		TEST(test_clunk_while_reading),
