@@ -45,10 +45,10 @@ connect_client(struct play *p, unsigned i)
 	config.owner_id = i + 1;
 	config.max_fids = 12;
 	config.max_inflight = 4;
-	config.max_inflight_bytes = 20000;
 	config.max_msize = 8192;
 	config.trace = true;
 	fake_client_init(c, &config);
+	c->max_bytes = 20000;
 	c->backend.answer = fuzz_tree_answer;
 	c->backend.answer_ctx = p->t;
 	fake_client_start(c);
