@@ -39,8 +39,9 @@ static const char *const variants[] = {
 	"userxattr",
 	"index=on,xino=on",
 	"metacopy=on,fsync=strict",
-	"index=off",
+	"index=off,owner=mapped",
 };
+static const struct access plain;
 #define VARIANT_USERXATTR 4
 #define VARIANT_READ_ONLY 8u
 
@@ -452,6 +453,7 @@ fuzz_tree_get(void)
 	write_secret(t);
 	t->ro_hash = files_hash(t->base, "ro", false);
 	t->content_hash = files_hash(t->base, "ro", true);
+	t->export.access = &plain;
 	t->export.name = t->base + strlen(t->base); /* "" */
 	t->server.exports = &t->export;
 	t->server.nr_exports = 1;
