@@ -69,13 +69,28 @@ send_bytes(struct msg *msg, const void *buf, size_t len)
 	msg->ops->send(msg, len);
 }
 
+/* The end of every message: what it came to, as in p9_trace(). */
+static void
+note_done(const struct session *s, const struct msg *msg, int err,
+	  const struct p9_fields *m)
+{
+	if (s->config.trace)
+		p9_trace(s, msg, err, m);
+}
+
 void
 p9_drop(struct p9_req *r)
 {
-	if (r->s->config.trace)
-		p9_trace(r, 1, NULL);
+	note_done(r->s, r->msg, P9_DROPPED, NULL);
 	r->msg->ops->drop(r->msg);
 	p9_req_free(r);
+}
+
+void
+p9_refuse(struct session *s, struct msg *msg)
+{
+	note_done(s, msg, P9_DROPPED, NULL);
+	msg->ops->drop(msg);
 }
 
 void
@@ -93,8 +108,7 @@ p9_reply_error(struct p9_req *r, int err)
 		p9_drop(r);
 		return;
 	}
-	if (r->s->config.trace)
-		p9_trace(r, -(int)m.ecode, NULL);
+	note_done(r->s, r->msg, -(int)m.ecode, NULL);
 	send_bytes(r->msg, buf, (size_t)len);
 	p9_req_free(r);
 }
@@ -112,8 +126,7 @@ p9_reply(struct p9_req *r, const struct p9_fields *m)
 		p9_reply_error(r, err);
 		return;
 	}
-	if (r->s->config.trace)
-		p9_trace(r, 0, m);
+	note_done(r->s, r->msg, 0, m);
 	send_bytes(r->msg, buf, (size_t)len);
 	p9_req_free(r);
 }
@@ -132,6 +145,7 @@ p9_reply_data(struct p9_req *r, size_t head_len, size_t count)
 {
 	uint8_t buf[P9_RREAD_HEADER];
 	struct wire_out w = { .p = buf, .end = buf + sizeof(buf) };
+	struct p9_fields m;
 	struct wire_iov to;
 
 	wire_put_u32(&w, (uint32_t)(head_len + count));
@@ -141,8 +155,9 @@ p9_reply_data(struct p9_req *r, size_t head_len, size_t count)
 		wire_put_u32(&w, (uint32_t)count);
 	else
 		wire_put_u16(&w, (uint16_t)count);
-	if (r->s->config.trace)
-		p9_trace(r, 0, NULL);
+	/* How much was read; the target of a link is not told. */
+	m.data.len = count;
+	note_done(r->s, r->msg, 0, head_len == P9_RREAD_HEADER ? &m : NULL);
 	wire_iov_init(&to, r->msg->out, r->msg->nr_out, 0, head_len);
 	wire_iov_put(&to, buf, head_len);
 	r->msg->ops->send(r->msg, head_len + count);
@@ -150,20 +165,21 @@ p9_reply_data(struct p9_req *r, size_t head_len, size_t count)
 }
 
 void
-p9_answer_error(struct session *s, struct msg *msg, uint16_t tag, int err)
+p9_answer_error(struct session *s, struct msg *msg, int err)
 {
 	uint8_t buf[P9_RLERROR_SIZE];
 	struct p9_fields m;
 
 	m.ecode = ecode_of(err);
-	(void)p9_encode(P9_RLERROR, tag, p9_rlerror_fields, &m, buf,
+	(void)p9_encode(P9_RLERROR, p9_msg_tag(msg), p9_rlerror_fields, &m, buf,
 			sizeof(buf)); /* it fits */
 	if (msg->ops->room(msg, sizeof(buf)) == 0) {
+		note_done(s, msg, -(int)m.ecode, NULL);
 		send_bytes(msg, buf, sizeof(buf));
 		return;
 	}
 	p9_fatal(s, "no memory for a reply");
-	msg->ops->drop(msg);
+	p9_refuse(s, msg);
 }
 
 int

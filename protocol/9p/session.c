@@ -294,12 +294,12 @@ receive(struct session *s, struct msg *msg, uint8_t type, uint16_t tag)
 		session_reset(s);
 	else if (p9_tag_find(s, tag)) {
 		p9_fatal(s, "a tag was used again before its reply");
-		msg->ops->drop(msg);
+		p9_refuse(s, msg);
 		return;
 	}
 	r = p9_req_new(s, msg, type, tag);
 	if (!r) {
-		p9_answer_error(s, msg, tag, -ENOMEM);
+		p9_answer_error(s, msg, -ENOMEM);
 	} else if (type == P9_TVERSION) {
 		negotiate(s, r);
 	} else if (!s->msize) {
@@ -326,23 +326,29 @@ frame_max(const struct session *s)
 static void
 session_receive(struct session *s, struct msg *msg)
 {
-	const uint8_t *head = msg->in[0].iov_base;
 	bool was_draining = s->is_draining;
 
-	if (s->is_closed || s->why) {
+	if (msg->in_len < P9_HEADER_SIZE) {
+		/* No message at all; the stream's transport sends none. */
+		p9_fatal(s, "a message of an impossible length");
 		msg->ops->drop(msg);
+		session_leave(s, true);
+		return;
+	}
+	if (s->is_closed || s->why) {
+		p9_refuse(s, msg);
 		return;
 	}
 	s->is_draining = true;
-	if (msg->in_len < P9_HEADER_SIZE || msg->in_len > frame_max(s)) {
+	if (msg->in_len > frame_max(s)) {
 		p9_fatal(s, "a message of an impossible length");
-		msg->ops->drop(msg);
-	} else if (!s->had_version && head[4] != P9_TVERSION) {
+		p9_refuse(s, msg);
+	} else if (!s->had_version && p9_msg_type(msg) != P9_TVERSION) {
 		p9_fatal(s, "the first message is not Tversion");
-		msg->ops->drop(msg);
+		p9_refuse(s, msg);
 	} else {
 		s->had_version = true;
-		receive(s, msg, head[4], (uint16_t)(head[5] | head[6] << 8));
+		receive(s, msg, p9_msg_type(msg), p9_msg_tag(msg));
 	}
 	s->is_draining = was_draining;
 	session_drain(s);

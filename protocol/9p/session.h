@@ -91,6 +91,21 @@ enum p9_req_state {
 
 #define P9_REQ_IOVS 6
 
+/* The type and the tag of a message of at least P9_HEADER_SIZE bytes. */
+static inline uint8_t
+p9_msg_type(const struct msg *msg)
+{
+	return ((const uint8_t *)msg->in[0].iov_base)[4];
+}
+
+static inline uint16_t
+p9_msg_tag(const struct msg *msg)
+{
+	const uint8_t *head = msg->in[0].iov_base;
+
+	return (uint16_t)(head[5] | head[6] << 8);
+}
+
 /* A message that is being worked on. */
 struct p9_req {
 	struct request req;
@@ -177,7 +192,10 @@ void p9_reply_data(struct p9_req *r, size_t head_len, size_t count);
 void p9_drop(struct p9_req *r);
 
 /* Answer a message for which no request could be made. */
-void p9_answer_error(struct session *s, struct msg *msg, uint16_t tag, int err);
+void p9_answer_error(struct session *s, struct msg *msg, int err);
+
+/* The same, unanswered: nobody listens, or to nothing that makes sense. */
+void p9_refuse(struct session *s, struct msg *msg);
 
 /*
  * Make room for a reply of @head_len bytes and @count of data, and describe
@@ -249,9 +267,11 @@ p9_fid_handle(const struct fid *f)
 /* --- trace.c --- */
 
 /*
- * Log the request and its answer: @err a negative errno, or 0 and the body
- * @m (NULL: empty or data only), or 1: dropped without an answer.
+ * Log @msg and its answer: @err a negative errno, or 0 and the body @m (NULL:
+ * empty or data only), or P9_DROPPED: there is no answer.
  */
-void p9_trace(const struct p9_req *r, int err, const struct p9_fields *m);
+void p9_trace(const struct session *s, const struct msg *msg, int err,
+	      const struct p9_fields *m);
+#define P9_DROPPED 1
 
 #endif

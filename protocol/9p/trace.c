@@ -4,6 +4,8 @@
  *
  *   tag=7 Twalk fid=2 newfid=3 names="a","b" -> ENOENT
  *
+ * when it has been answered, or dropped: because it was flushed, because the
+ * connection is gone, or because it broke a rule (then a warning says which).
  * What comes from the client is escaped and cut. Only reached with tracing
  * on; then the message is decoded once more, from its own bytes.
  */
@@ -120,35 +122,37 @@ add_fields(struct line *l, const struct p9_field *f, const struct p9_fields *m)
 }
 
 static void
-add_request(struct line *l, const struct p9_req *r)
+add_request(struct line *l, const struct msg *msg, const struct p9_message *row)
 {
-	const uint8_t *p = r->msg->in[0].iov_base;
-	size_t len = protocol_9p.head_len(p, r->msg->in_len);
+	const uint8_t *p = msg->in[0].iov_base;
+	size_t len = protocol_9p.head_len(p, msg->in_len);
 	struct p9_fields m;
 
-	add(l, "tag=%u ", r->tag);
-	if (!r->row) {
-		add(l, "T%u", r->type);
+	add(l, "tag=%u ", p9_msg_tag(msg));
+	if (!row) {
+		add(l, "T%u", p9_msg_type(msg));
 		return;
 	}
-	add(l, "T%s", r->row->name);
-	if (p9_decode(r->row->t, p + P9_HEADER_SIZE, len - P9_HEADER_SIZE,
-		      r->msg->in_len - len, &m))
+	add(l, "T%s", row->name);
+	if (p9_decode(row->t, p + P9_HEADER_SIZE, len - P9_HEADER_SIZE,
+		      msg->in_len - len, &m))
 		add(l, " malformed");
 	else
-		add_fields(l, r->row->t, &m);
+		add_fields(l, row->t, &m);
 }
 
 void
-p9_trace(const struct p9_req *r, int err, const struct p9_fields *m)
+p9_trace(const struct session *s, const struct msg *msg, int err,
+	 const struct p9_fields *m)
 {
+	const struct p9_message *row = p9_message_find(p9_msg_type(msg));
 	const char *name;
 	struct line l;
 
 	l.len = 0;
-	add_request(&l, r);
+	add_request(&l, msg, row);
 	add(&l, " ->");
-	if (err > 0) {
+	if (err == P9_DROPPED) {
 		add(&l, " dropped");
 	} else if (err < 0) {
 		name = strerrorname_np(-err);
@@ -158,8 +162,8 @@ p9_trace(const struct p9_req *r, int err, const struct p9_fields *m)
 			add(&l, " errno %d", -err);
 	} else {
 		add(&l, " ok");
-		if (m)
-			add_fields(&l, r->row->r, m);
+		if (m && row)
+			add_fields(&l, row->r, m);
 	}
-	r->s->config.events->log(r->s->config.owner, LOG_DEBUG, l.buf);
+	s->config.events->log(s->config.owner, LOG_DEBUG, l.buf);
 }

@@ -147,7 +147,9 @@ event_log(void *owner, int level, const char *line)
 {
 	struct fake_client *c = owner;
 
+	memcpy(c->line_before, c->line, sizeof(c->line));
 	(void)snprintf(c->line, sizeof(c->line), "%s", line);
+	c->nr_lines++;
 	c->nr_hints += level == LOG_WARNING;
 }
 

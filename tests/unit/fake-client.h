@@ -34,7 +34,8 @@ struct fake_client {
 	unsigned nr_ready, nr_hints;
 	uint32_t msize; /* as Rversion said; 0: none yet */
 	const char *fatal;
-	char line[2048]; /* the last one logged */
+	char line[2048], line_before[2048]; /* the last ones logged */
+	unsigned nr_lines;
 	bool in_pieces; /* message data and reply room in small iovecs */
 	bool no_room; /* room() fails */
 	size_t max_bytes; /* in flight; fake_client_init() sets 64 MiB */
