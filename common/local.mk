@@ -4,4 +4,5 @@ EXTRA_DIST += \
 	%D%/cleanup.h \
 	%D%/hash.h \
 	%D%/macros.h \
+	%D%/probe.h \
 	%D%/waiter.h

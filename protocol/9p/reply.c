@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "macros.h"
+#include "probe.h"
 #include "session.h"
 
 /* What the kernel calls ENOTSUPP must not leave it (fs/9p passes it on). */
@@ -74,6 +75,8 @@ static void
 note_done(const struct session *s, const struct msg *msg, int err,
 	  const struct p9_fields *m)
 {
+	PROBE4(request__done, s->config.owner_id, p9_msg_tag(msg),
+	       p9_msg_type(msg), -err);
 	if (s->config.trace)
 		p9_trace(s, msg, err, m);
 }

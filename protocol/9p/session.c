@@ -18,6 +18,7 @@
 
 #include "cleanup.h"
 #include "macros.h"
+#include "probe.h"
 #include "session.h"
 
 /* --- waiting --- */
@@ -335,6 +336,8 @@ session_receive(struct session *s, struct msg *msg)
 		session_leave(s, true);
 		return;
 	}
+	PROBE3(request__start, s->config.owner_id, p9_msg_tag(msg),
+	       p9_msg_type(msg));
 	if (s->is_closed || s->why) {
 		p9_refuse(s, msg);
 		return;

@@ -39,9 +39,12 @@ e2e_scripts = \
 	%D%/test-settle.sh \
 	%D%/test-upper-in-use.sh
 check_PROGRAMS += $(e2e_programs) %D%/client
-dist_check_SCRIPTS += $(e2e_scripts)
+dist_check_SCRIPTS += $(e2e_scripts) %D%/test-probes.sh
 EXTRA_DIST += %D%/lib.sh
 TESTS += $(e2e_programs) $(e2e_scripts)
+if WITH_SDT
+TESTS += %D%/test-probes.sh
+endif
 E2E_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/client
 E2E_LDADD = libp9client.a
 
