@@ -1,11 +1,13 @@
-# Linux's own client in a guest; see rig.sh. VFS_OPS is compiled by the test,
-# static, since it has to run in the initramfs.
+# Linux's own client in a guest; see rig.sh. C programs are compiled by the
+# tests, static, since they have to run in the initramfs.
 guest_scripts = \
 	%D%/test-guest-vfs.sh
 dist_check_SCRIPTS += $(guest_scripts)
 EXTRA_DIST += \
+	%D%/guest.sh \
 	%D%/prepare-layers.sh \
 	%D%/rig.sh \
+	%D%/suite.sh \
 	%D%/vfs-ops-attrs.c \
 	%D%/vfs-ops-files.c \
 	%D%/vfs-ops-names.c \

@@ -2,18 +2,26 @@
 # A guest with Linux's own 9P client: Debian's kernel and busybox in QEMU.
 # Sourced by ./demo and by the tests; needs bash.
 #
-#   rig_prepare              kernel and modules into the cache (RIG_CACHE)
+#   rig_prepare [KERNEL]     kernel and modules into the cache (RIG_CACHE);
+#                            KERNEL is stable, the release's own, or backports;
+#                            RIG_KERNEL is then its folder
+#   rig_each FUNCTION        call it with each of RIG_KERNELS prepared, in a new
+#                            folder; 77 if one cannot be had
 #   rig_initramfs OUT JOB [FILE...]
 #                            an initramfs that runs JOB, a busybox sh script;
 #                            FILEs are put into its /bin
-#   rig_boot INITRAMFS SECONDS [APPEND...]
+#   rig_boot INITRAMFS SECONDS [NAME=VALUE...]
 #                            boot it; what JOB printed goes to stdout, its exit
-#                            status is ours; 124 on time-out
+#                            status is ours; 124 on time-out. NAMEs are in
+#                            JOB's environment
 #   rig_accel                what QEMU is run with
 #
-# The guest sees the host's loopback as 10.0.2.2 (QEMU's user networking).
+# The guest sees the host's loopback as 10.0.2.2 (QEMU's user networking). A
+# line "NAME ARGS" that it writes to its second serial port calls step_NAME in
+# the shell of rig_boot, and is answered with the exit status.
 
 RIG_CACHE=${RIG_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/veneer}
+RIG_KERNELS=${RIG_KERNELS:-stable backports}
 RIG_MODULES="virtio_pci virtio_net 9pnet_fd 9p"
 RIG_MARK="--8<-- veneer guest"
 
@@ -21,33 +29,52 @@ rig_say() {
 	echo "${RIG_NAME:-rig}: $*" >&2
 }
 
-# Fetch Debian's kernel image package and unpack, not install, what is needed.
-rig_prepare() {
-	local pkg dir version tmp
-	for tool in qemu-system-x86_64 cpio depmod busybox; do
-		if ! command -v "$tool" >/dev/null; then
-			rig_say "$tool is missing: apt-get install" \
-				"qemu-system-x86 cpio kmod busybox-static"
-			return 77
-		fi
-	done
-	pkg=$(apt-cache depends linux-image-amd64 2>/dev/null |
-		awk '/Depends: linux-image/ { print $2; exit }')
-	if [ -z "$pkg" ]; then
-		dir=$(ls -d "$RIG_CACHE"/linux-image-*/ 2>/dev/null | tail -n 1)
-		pkg=$(basename "${dir:-none}")
+# Lists of packages of its own for backports: the machine's are left alone.
+rig_backports_apt() {
+	local dir=$RIG_CACHE/apt-backports key codename uri
+	key=/usr/share/keyrings/debian-archive-keyring.gpg
+	codename=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
+	uri=$(apt-get indextargets --format '$(REPO_URI) $(RELEASE) $(COMPONENT)' |
+		awk -v r="$codename" '$2 == r && $3 == "main" { print $1; exit }')
+	[ -n "$uri" ] || return 1
+	mkdir -p "$dir"/{lists,cache/archives}/partial || return 1
+	[ -f $key ] && key="[signed-by=$key]" || key=
+	echo "deb $key $uri $codename-backports main" >"$dir/sources.list"
+	RIG_APT=(-o "Dir::Etc::SourceList=$dir/sources.list"
+		-o Dir::Etc::SourceParts=/dev/null
+		-o "Dir::State::Lists=$dir/lists" -o "Dir::Cache=$dir/cache"
+		-o APT::Sandbox::User=root)
+	apt-get "${RIG_APT[@]}" update -qq >&2
+}
+
+# The folder of a kernel is named by its package; a link names the newest.
+# Backports are asked only once: their lists are not the machine's.
+rig_find_kernel() {
+	local kernel=$1 pkg
+	RIG_APT=() RIG_KERNEL=$RIG_CACHE/kernel-$kernel
+	if [ "$kernel" = backports ]; then
+		[ -f "$RIG_KERNEL/complete" ] && return 0
+		rig_backports_apt || rig_say "no list of backports"
 	fi
-	RIG_KERNEL=$RIG_CACHE/$pkg
+	pkg=$(apt-cache "${RIG_APT[@]}" depends linux-image-amd64 2>/dev/null |
+		awk '/Depends: linux-image/ { print $2; exit }')
+	[ -n "$pkg" ] && RIG_KERNEL=$RIG_CACHE/$pkg
 	[ -f "$RIG_KERNEL/complete" ] && return 0
+	[ -n "$pkg" ] && rig_fetch_kernel "$pkg" &&
+		ln -sfn "$pkg" "$RIG_CACHE/kernel-$kernel"
+}
+
+# Fetch Debian's kernel image package and unpack, not install, what is needed.
+rig_fetch_kernel() {
+	local pkg=$1 version tmp
 	rig_say "fetching $pkg (once)"
-	mkdir -p "$RIG_CACHE" || return 1
 	tmp=$(mktemp -d "$RIG_CACHE/fetch.XXXXXX") || return 1
-	if ! (cd "$tmp" && apt-get download -q "$pkg" >&2 2>download.log &&
-		dpkg-deb -x ./*.deb root); then
+	if ! (cd "$tmp" && apt-get "${RIG_APT[@]}" download -q "$pkg" \
+		>download.log 2>&1 && dpkg-deb -x ./*.deb root); then
 		rig_say "cannot download $pkg:"
 		cat "$tmp/download.log" >&2
 		rm -rf "$tmp"
-		return 77
+		return 1
 	fi
 	version=$(basename "$tmp"/root/lib/modules/*)
 	depmod -b "$tmp/root" "$version"
@@ -61,6 +88,41 @@ rig_prepare() {
 	rm -rf "$tmp"
 }
 
+rig_prepare() {
+	local kernel=${1:-stable} tool
+	for tool in qemu-system-x86_64 cpio depmod busybox; do
+		if ! command -v "$tool" >/dev/null; then
+			rig_say "$tool is missing: apt-get install" \
+				"qemu-system-x86 cpio kmod busybox-static"
+			return 77
+		fi
+	done
+	mkdir -p "$RIG_CACHE" || return 1
+	# Tests that run at once fetch it once.
+	exec {RIG_LOCK}>"$RIG_CACHE/lock" && flock "$RIG_LOCK"
+	rig_find_kernel "$kernel"
+	exec {RIG_LOCK}>&-
+	[ -f "$RIG_KERNEL/complete" ] && return 0
+	rig_say "the kernel of $kernel is not to be had"
+	return 77
+}
+
+rig_each() {
+	local kernel status=0
+	for kernel in $RIG_KERNELS; do
+		rig_prepare "$kernel" || {
+			[ $? -eq 77 ] || return 1
+			status=77
+			continue
+		}
+		mkdir "$kernel" && cd "$kernel" || return 1
+		echo "== $kernel: $(cat "$RIG_KERNEL/version")"
+		"$1" || return
+		cd ..
+	done
+	return $status
+}
+
 # Copy RIG_MODULES and what they need, and list them in order of loading.
 rig_pick_modules() {
 	local root=$1 version=$2 to=$3 module path
@@ -68,8 +130,11 @@ rig_pick_modules() {
 		modprobe -d "$root" -S "$version" --show-depends "$module" |
 			awk '$1 == "insmod" { print $2 }'
 	done | awk '!seen[$0]++' | while read -r path; do
-		cp "$path" "$to/"
-		basename "$path" >>"$to/order"
+		case $path in
+		*.xz) busybox xzcat "$path" ;;
+		*) cat "$path" ;;
+		esac >"$to/$(basename "$path" .xz)"
+		basename "$path" .xz >>"$to/order"
 	done
 }
 
@@ -131,30 +196,60 @@ rig_qemu() {
 		-display none -no-reboot -kernel "$RIG_KERNEL/vmlinuz"
 		-initrd "$initramfs" -netdev user,id=n0
 		-device virtio-net-pci,netdev=n0
-		-append "console=ttyS0 quiet loglevel=1 panic=-1 $*")
+		-append "console=ttyS0 quiet loglevel=1 panic=-1 mitigations=off $*")
+}
+
+# Do what the guest asks for until QEMU, which alone holds the other end, ends.
+rig_serve_steps() {
+	local line
+	while read -r line <&"$1"; do
+		# shellcheck disable=SC2086
+		step_$line >&2
+		echo $? >&"$2"
+	done
 }
 
 rig_boot() {
-	local initramfs=$1 seconds=$2 status log
+	local initramfs=$1 seconds=$2 status hold in out
 	shift 2
+	RIG_RUN=$(mktemp -d "${tmp:-/tmp}/rig.XXXXXX") &&
+		mkfifo "$RIG_RUN"/steps.{in,out} || return 1
 	rig_qemu "$initramfs" "$@"
-	log=$(mktemp)
-	timeout -k 5 "$seconds" "${RIG_QEMU[@]}" -serial stdio </dev/null 2>&1 |
-		tr -d '\r' >"$log"
-	status=${PIPESTATUS[0]}
+	# QEMU inherits hold: our reader waits for it, and ends with it.
+	exec {hold}<>"$RIG_RUN/steps.out" {in}<"$RIG_RUN/steps.out" \
+		{out}<>"$RIG_RUN/steps.in"
+	timeout -k 5 "$seconds" "${RIG_QEMU[@]}" -serial "file:$RIG_RUN/console" \
+		-chardev "pipe,id=steps,path=$RIG_RUN/steps" \
+		-serial chardev:steps </dev/null 2>"$RIG_RUN/qemu" &
+	RIG_PID=$!
+	exec {hold}>&-
+	rig_serve_steps "$in" "$out"
+	wait "$RIG_PID"
+	status=$?
+	RIG_PID=
+	exec {in}<&- {out}>&-
+	tr -d '\r' <"$RIG_RUN/console" >"$RIG_RUN/log"
+	rig_report "$status" "$RIG_RUN"
+	status=$?
+	rm -rf "$RIG_RUN"
+	return "$status"
+}
+
+# What the guest printed, and the exit status of its job.
+rig_report() {
+	local status=$1 log=$2/log
 	sed -n "/^$RIG_MARK begin/,/^$RIG_MARK end/p" "$log" |
 		grep -v "^$RIG_MARK"
 	if [ "$status" -ne 0 ]; then
 		rig_say "the guest did not end by itself ($status):"
-		tail -n 20 "$log" >&2
-	else
-		status=$(sed -n "s/^$RIG_MARK end //p" "$log")
-		if [ -z "$status" ]; then
-			rig_say "the guest ended before its job:"
-			tail -n 20 "$log" >&2
-			status=1
-		fi
+		tail -n 20 "$log" "$2/qemu" >&2
+		return "$status"
 	fi
-	rm -f "$log"
+	status=$(sed -n "s/^$RIG_MARK end //p" "$log")
+	if [ -z "$status" ]; then
+		rig_say "the guest ended before its job:"
+		tail -n 20 "$log" >&2
+		status=1
+	fi
 	return "$status"
 }

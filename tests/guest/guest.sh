@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Sourced by the jobs in the guest, busybox sh: mounts, and checks that count.
+failures=0
+
+# mount_tree DIR OPTIONS: the server's tree, port from the kernel's command line.
+mount_tree() {
+	mount -t 9p -o "trans=tcp,port=$port,version=9p2000.L,msize=1048576,$2" \
+		10.0.2.2 "$1"
+}
+
+fault() {
+	echo "FAILED: $*"
+	failures=$((failures + 1))
+}
+
+# want TEXT COMMAND...: it prints just that.
+want() {
+	local text=$1 got
+	shift
+	got=$("$@" 2>&1)
+	[ "$got" = "$text" ] || fault "$what: $*: '$got' instead of '$text'"
+}
+
+# must COMMAND... and must_not: it succeeds, or does not.
+must() { "$@" || fault "$what: $* ends with $?"; }
+must_not() { ! "$@" 2>/dev/null || fault "$what: $* succeeds"; }
+
+# host NAME ARGS: step_NAME of the test, on the host.
+host() {
+	local status
+	[ -n "$host_is_raw" ] || stty -F /dev/ttyS1 raw -echo
+	host_is_raw=1
+	exec 9<>/dev/ttyS1
+	echo "$*" >&9
+	read -r status <&9
+	exec 9>&-
+	[ "$status" = 0 ] || fault "$what: on the host: $* ends with $status"
+}
+host_is_raw= what=start

@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Sourced by the guest tests: what they do on the host.
+here=$(cd "$(dirname "$0")" && pwd)
+. "$here/../e2e/lib.sh"
+. "$here/rig.sh"
+on_exit '[ -z "${RIG_PID:-}" ] || kill $RIG_PID'
+
+# build_tool NAME SOURCE...: static, since it runs in the initramfs too.
+build_tool() {
+	local name=$1
+	shift
+	mkdir -p "$tmp/bin"
+	gcc -static -O1 -Wall -D_GNU_SOURCE -std=gnu11 -o "$tmp/bin/$name" "$@" ||
+		fail "cannot build $name"
+}
+
+# fingerprint DIR...: all that must not change below them.
+fingerprint() {
+	find "$@" -printf '%p %y %m %U %G %s %T@ %l\n' | sort
+	find "$@" -type f -exec cksum {} + | sort
+}
+
+# The port of the server that serve() started.
+server_port() { sed -n 's/.*tcp:127.0.0.1:\([0-9]*\).*/\1/p' log | tail -n 1; }
+
+# check_upper OPTION...: nothing for veneer check to find.
+check_upper() {
+	"$VENEER" check "$@" >check-out 2>&1 ||
+		fail "veneer check: $(head -n 20 check-out)"
+}
+
+# run_guest SECONDS [NAME=VALUE...]: ./job with guest.sh and all tools, port in
+# its environment. What it prints is in ./guest-out, and shown if it fails.
+run_guest() {
+	local seconds=$1
+	shift
+	rig_initramfs initramfs job "$here/guest.sh" "$tmp"/bin/* || fail "initramfs"
+	rig_boot initramfs "$seconds" "port=$(server_port)" "$@" >guest-out || {
+		tail -n 40 guest-out
+		fail "the guest failed"
+	}
+}
