@@ -142,6 +142,7 @@ rig_initramfs() {
 	local out=$1 job=$2 dir
 	shift 2
 	dir=$(mktemp -d) || return 1
+	chmod 755 "$dir"
 	mkdir -p "$dir"/{bin,dev,etc,lib,mnt,proc,sys,tmp}
 	cp "$(command -v busybox)" "$dir/bin/busybox"
 	cp "$RIG_KERNEL"/modules/* "$dir/lib/"
@@ -165,7 +166,7 @@ rig_initramfs() {
 	hostname guest
 	umask 022
 	echo "$RIG_MARK begin"
-	sh /job
+	sh /job </dev/null
 	echo "$RIG_MARK end \$?"
 	sync
 	poweroff -f
