@@ -1,12 +1,14 @@
 # Linux's own client in a guest; see rig.sh. C programs are compiled by the
 # tests, static, since they have to run in the initramfs.
 guest_scripts = \
+	%D%/test-guest-caches.sh \
 	%D%/test-guest-mounts.sh \
 	%D%/test-guest-vfs.sh
 dist_check_SCRIPTS += $(guest_scripts)
 EXTRA_DIST += \
 	%D%/as-user.c \
 	%D%/guest.sh \
+	%D%/held-files.c \
 	%D%/prepare-layers.sh \
 	%D%/rig.sh \
 	%D%/suite.sh \
