@@ -2,11 +2,13 @@
 # tests, static, since they have to run in the initramfs.
 guest_scripts = \
 	%D%/test-guest-caches.sh \
+	%D%/test-guest-fsx.sh \
 	%D%/test-guest-mounts.sh \
 	%D%/test-guest-vfs.sh
 dist_check_SCRIPTS += $(guest_scripts)
 EXTRA_DIST += \
 	%D%/as-user.c \
+	%D%/fsx.c \
 	%D%/guest.sh \
 	%D%/held-files.c \
 	%D%/prepare-layers.sh \
