@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * For shell tests: client SOCKET append FILE TEXT | cat FILE | ls DIR | rm FILE
- * | rmdir DIR | mkdir DIR | ino FILE | chmod FILE OCTAL, with SOCKET as p9_connect() takes it and
- * ANAME from the environment.
+ * | rmdir DIR | mkdir DIR | ino FILE | chmod FILE OCTAL | chown FILE UID:GID
+ * | mknod NAME OCTAL MAJOR:MINOR | stat FILE, with SOCKET as p9_connect()
+ * takes it, and ANAME and CLIENT_UID (0) from the environment.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -108,20 +109,72 @@ change_mode(struct p9 *c, const char *path, const char *mode)
 	return r < 0 ? r : p9_setattr(c, 1, &s);
 }
 
+static int
+change_owner(struct p9 *c, const char *path, const char *owner)
+{
+	struct p9_setattr s = { .valid = P9_SET_UID | P9_SET_GID };
+	int r = p9_walk(c, 0, 1, path);
+
+	if (sscanf(owner, "%u:%u", &s.uid, &s.gid) != 2)
+		return -22;
+	return r < 0 ? r : p9_setattr(c, 1, &s);
+}
+
+/* @mode with the type, octal. */
+static int
+make_node(struct p9 *c, const char *name, const char *mode, const char *dev)
+{
+	unsigned major, minor;
+
+	if (sscanf(dev, "%u:%u", &major, &minor) != 2)
+		return -22;
+	return p9_mknod(c, 0, name, (uint32_t)strtoul(mode, NULL, 8), major,
+			minor, 0);
+}
+
+/* "UID:GID MODE", and of a device " MAJOR:MINOR". */
+static int
+print_stat(struct p9 *c, const char *path)
+{
+	struct p9_stat st;
+	int r = p9_walk(c, 0, 1, path);
+	unsigned rdev, type;
+
+	if (r == 0)
+		r = p9_getattr(c, 1, &st);
+	if (r < 0)
+		return r;
+	printf("%u:%u %o", st.uid, st.gid, st.mode);
+	rdev = (unsigned)st.rdev;
+	type = st.mode >> 12;
+	if (type == 2 || type == 6)
+		printf(" %u:%u", rdev >> 8 & 0xfff,
+		       (rdev & 0xff) | (rdev >> 12 & 0xfff00));
+	printf("\n");
+	return 0;
+}
+
 int
 main(int argc, char **argv)
 {
-	const char *aname = getenv("ANAME");
+	const char *aname = getenv("ANAME"), *uid = getenv("CLIENT_UID");
 	struct p9 c;
 	int r;
 
 	if (argc < 4)
 		return 2;
-	r = p9_open_session(&c, argv[1], aname ? aname : "", 0);
+	r = p9_open_session(&c, argv[1], aname ? aname : "",
+			    uid ? (uint32_t)strtoul(uid, NULL, 10) : 0);
 	if (r == 0 && strcmp(argv[2], "append") == 0 && argc == 5)
 		r = append(&c, argv[3], argv[4]);
 	else if (r == 0 && strcmp(argv[2], "chmod") == 0 && argc == 5)
 		r = change_mode(&c, argv[3], argv[4]);
+	else if (r == 0 && strcmp(argv[2], "chown") == 0 && argc == 5)
+		r = change_owner(&c, argv[3], argv[4]);
+	else if (r == 0 && strcmp(argv[2], "mknod") == 0 && argc == 6)
+		r = make_node(&c, argv[3], argv[4], argv[5]);
+	else if (r == 0 && strcmp(argv[2], "stat") == 0)
+		r = print_stat(&c, argv[3]);
 	else if (r == 0 && strcmp(argv[2], "cat") == 0)
 		r = cat(&c, argv[3]);
 	else if (r == 0 && strcmp(argv[2], "ls") == 0)

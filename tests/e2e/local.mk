@@ -35,6 +35,7 @@ e2e_scripts = \
 	%D%/test-listen.sh \
 	%D%/test-notify.sh \
 	%D%/test-reflink.sh \
+	%D%/test-rootless-owner.sh \
 	%D%/test-rootless.sh \
 	%D%/test-settle.sh \
 	%D%/test-upper-in-use.sh
