@@ -421,6 +421,11 @@ fixture_do(struct fixture *f, const char *op, const char *a, const char *b)
 				  (struct attr_set){
 					  .mask = ATTR_SET_MODE,
 					  .mode = (mode_t)strtol(b, NULL, 8) });
+	if (strcmp(op, "chown") == 0)
+		return do_setattr(f, a,
+				  (struct attr_set){ .mask = ATTR_SET_UID,
+						     .uid = (uint32_t)strtoul(
+							     b, NULL, 10) });
 	if (strcmp(op, "truncate") == 0)
 		return do_setattr(
 			f, a,
@@ -441,6 +446,8 @@ fixture_do(struct fixture *f, const char *op, const char *a, const char *b)
 		r = tree_rename(da, na, db, nb, c);
 	else if (db && strcmp(op, "link") == 0)
 		r = do_link(f, a, db, nb);
+	else if (da && strcmp(op, "mkfifo") == 0)
+		r = tree_mknod(da, c, na, S_IFIFO | 0600, 0, 0, &id);
 	else if (da && strcmp(op, "symlink") == 0)
 		r = tree_symlink(da, c, na, fixture_name(b), &id);
 	node_unref(da);

@@ -61,7 +61,7 @@ const char *fixture_read(struct fixture *f, const char *path);
 /* Write @text at offset 0. Returns 0 or errno. */
 int fixture_write(struct fixture *f, const char *path, const char *text);
 /* Do "OP ARG [ARG]" by one of: unlink rmdir mkdir create rename link chmod
- * truncate symlink; returns 0 or a negative errno. */
+ * chown truncate symlink mkfifo; returns 0 or a negative errno. */
 int fixture_do(struct fixture *f, const char *op, const char *a, const char *b);
 
 /* Operations, and what must hold in the layers after them. */
