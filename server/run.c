@@ -112,6 +112,36 @@ counted(struct request *r, ssize_t n)
 	return 0;
 }
 
+/* What makes, moves and removes names. */
+static int
+change_names(struct request *r, const struct call *c)
+{
+	switch (r->op) {
+	case REQUEST_MKDIR:
+		return tree_mkdir(r->node, c, r->name, r->u.open.mode,
+				  &r->ret_ident);
+	case REQUEST_SYMLINK:
+		return tree_symlink(r->node, c, r->name, r->name2,
+				    &r->ret_ident);
+	case REQUEST_MKNOD:
+		return tree_mknod(r->node, c, r->name, r->u.mknod.mode,
+				  r->u.mknod.major, r->u.mknod.minor,
+				  &r->ret_ident);
+	case REQUEST_LINK:
+		return tree_link(r->node2, c, r->node, r->name);
+	case REQUEST_UNLINK:
+		return tree_unlink(r->node, c, r->name, r->u.unlink.is_dir);
+	case REQUEST_REMOVE:
+		return tree_remove(r->node, c);
+	case REQUEST_RENAME:
+		return tree_rename(r->node, r->name, r->node2, r->name2, c);
+	case REQUEST_RENAME_NODE:
+		return tree_rename_node(r->node, r->node2, r->name2, c);
+	default:
+		return -ENOSYS;
+	}
+}
+
 static int
 dispatch(const struct server *server, const struct access *a, struct request *r,
 	 const struct call *c)
@@ -153,26 +183,6 @@ dispatch(const struct server *server, const struct access *a, struct request *r,
 		return counted(r, tree_readlink(r->node, c,
 						r->u.io.iov[0].iov_base,
 						r->u.io.iov[0].iov_len));
-	case REQUEST_MKDIR:
-		return tree_mkdir(r->node, c, r->name, r->u.open.mode,
-				  &r->ret_ident);
-	case REQUEST_SYMLINK:
-		return tree_symlink(r->node, c, r->name, r->name2,
-				    &r->ret_ident);
-	case REQUEST_MKNOD:
-		return tree_mknod(r->node, c, r->name, r->u.mknod.mode,
-				  r->u.mknod.major, r->u.mknod.minor,
-				  &r->ret_ident);
-	case REQUEST_LINK:
-		return tree_link(r->node2, c, r->node, r->name);
-	case REQUEST_UNLINK:
-		return tree_unlink(r->node, c, r->name, r->u.unlink.is_dir);
-	case REQUEST_REMOVE:
-		return tree_remove(r->node, c);
-	case REQUEST_RENAME:
-		return tree_rename(r->node, r->name, r->node2, r->name2, c);
-	case REQUEST_RENAME_NODE:
-		return tree_rename_node(r->node, r->node2, r->name2, c);
 	case REQUEST_GETXATTR:
 		return run_getxattr(a, r, c);
 	case REQUEST_SETXATTR:
@@ -182,8 +192,9 @@ dispatch(const struct server *server, const struct access *a, struct request *r,
 	case REQUEST_GETLOCK:
 		return tree_getlock(r->handle, c, &r->u.lock.range,
 				    r->u.lock.client_id);
+	default:
+		return change_names(r, c);
 	}
-	return -ENOSYS;
 }
 
 /*
