@@ -4,6 +4,7 @@ guest_scripts = \
 	%D%/test-guest-caches.sh \
 	%D%/test-guest-fsx.sh \
 	%D%/test-guest-mounts.sh \
+	%D%/test-guest-together.sh \
 	%D%/test-guest-vfs.sh
 dist_check_SCRIPTS += $(guest_scripts)
 EXTRA_DIST += \
@@ -14,6 +15,7 @@ EXTRA_DIST += \
 	%D%/prepare-layers.sh \
 	%D%/rig.sh \
 	%D%/suite.sh \
+	%D%/together.c \
 	%D%/vfs-ops-attrs.c \
 	%D%/vfs-ops-files.c \
 	%D%/vfs-ops-names.c \
