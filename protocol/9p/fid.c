@@ -19,9 +19,9 @@
  * messages for either cannot overtake it. The queues are sorted by arrival:
  * the earliest of all waiting requests is the first in each of its queues
  * and waits for running ones only, hence no deadlock. A message that waits
- * has its newfid RESERVED meanwhile, so that the messages for that wait behind
- * it; to those that arrived before it (and name what had the number before)
- * the new fid is not there yet. A waiter that may have
+ * for its fid has its newfid RESERVED meanwhile, so that messages for that
+ * wait behind it. Only later ones ever meet it: who has waited for what had
+ * the number before was dispatched when that went. A waiter that may have
  * its turn goes to session.queue, keeps its places, and is dispatched again
  * from the start: the numbers may name other fids by then.
  *
@@ -92,21 +92,6 @@ fid_find(const struct session *s, uint32_t num)
 	struct hash_entry *e = hash_find(&s->fids, hash_of(s, num));
 
 	return e ? container_of(e, struct fid, by_num) : NULL;
-}
-
-/* Is @f for messages after @r only? */
-static bool
-fid_is_later(const struct fid *f, const struct p9_req *r)
-{
-	return f->maker && f->maker->seq > r->seq;
-}
-
-static struct fid *
-fid_find_for(const struct p9_req *r, uint32_t num)
-{
-	struct fid *f = fid_find(r->s, num);
-
-	return f && !fid_is_later(f, r) ? f : NULL;
 }
 
 /* Must @r wait, whatever it wants to do with the fid? */
@@ -212,7 +197,6 @@ fid_put(struct session *s, struct fid *f)
 {
 	f->nr_users--;
 	f->is_exclusive = false;
-	f->maker = NULL;
 	if (f->ender && f->nr_users == 1)
 		p9_requeue(s, take_ptr(&f->ender));
 	if (f->state == FID_RESERVED)
@@ -293,10 +277,7 @@ fid_wait_with_new(struct p9_req *r, struct fid *f, uint32_t num)
 {
 	int err = r->fid2 ? 0 : fid_new(r->s, num, &r->fid2);
 
-	if (err)
-		return err;
-	r->fid2->maker = r;
-	return fid_wait(r, f, NULL);
+	return err ? err : fid_wait(r, f, NULL);
 }
 
 /*
@@ -341,7 +322,7 @@ acquire_new(struct p9_req *r, struct fid *f, const struct fid_rule *rule,
 	struct fid *fresh = r->fid2;
 	int err = 0;
 
-	if (old && !fid_is_later(old, r) && fid_is_busy(old, r))
+	if (old && fid_is_busy(old, r))
 		return fid_wait(r, old, f);
 	if (old)
 		return -EBUSY;
@@ -351,7 +332,6 @@ acquire_new(struct p9_req *r, struct fid *f, const struct fid_rule *rule,
 		err = fid_new(r->s, num, &fresh);
 	if (err)
 		return err;
-	fresh->maker = NULL;
 	if (f) {
 		f->nr_users++;
 		r->fid = f;
@@ -380,34 +360,17 @@ acquire_two(struct p9_req *r, struct fid *f, struct fid *f2)
 	return 0;
 }
 
-/* A message of two fids: which is the second one? */
-static int
-find_second(struct p9_req *r, uint32_t num, bool is_new, struct fid **ret)
-{
-	struct fid *f2 = r->fid2 ? NULL : fid_find(r->s, num);
-
-	if (f2 && fid_is_later(f2, r)) {
-		if (is_new)
-			return -EBUSY;
-		f2 = NULL;
-	}
-	if (!f2 && !is_new)
-		return -EBADF;
-	*ret = f2;
-	return 0;
-}
-
 static int
 acquire(struct p9_req *r, const struct p9_fields *m)
 {
+	struct session *s = r->s;
 	const struct fid_rule *rule = &rules[r->row->fid];
 	bool is_new2 = r->row->fid2 == FID_NEW;
 	struct fid *f, *f2 = NULL;
-	int err = 0;
 
 	if (r->row->fid == FID_NEW)
 		return acquire_new(r, NULL, rule, m->fid);
-	f = fid_find_for(r, m->fid);
+	f = fid_find(s, m->fid);
 	if (!f)
 		return -EBADF;
 	if (is_new2 && m->fid2 == m->fid) {
@@ -416,10 +379,11 @@ acquire(struct p9_req *r, const struct p9_fields *m)
 		is_new2 = false;
 		rule = &rules[FID_WALK_SELF];
 	} else if (r->row->fid2 != FID_NONE) {
-		err = find_second(r, m->fid2, is_new2, &f2);
+		/* Its own newfid, from before, is none that is there. */
+		f2 = r->fid2 ? NULL : fid_find(s, m->fid2);
+		if (!f2 && !is_new2)
+			return -EBADF;
 	}
-	if (err)
-		return err;
 	if (fid_is_busy(f, r))
 		return is_new2 && !f2 ? fid_wait_with_new(r, f, m->fid2)
 				      : fid_wait(r, f, f2);

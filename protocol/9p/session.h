@@ -63,7 +63,6 @@ struct fid {
 	};
 	struct fid_wait_list waiters; /* borrowed; by p9_req.seq */
 	struct p9_req *ender; /* borrowed; waits to be the only user */
-	struct p9_req *maker; /* borrowed; of RESERVED: waits to begin */
 	uint32_t num;
 	uint32_t uid; /* who attached, inherited by walks */
 	uint32_t nr_users; /* requests that have acquired it */

@@ -230,35 +230,6 @@ test_newfid_of_no_walk(void **state)
 	}
 }
 
-/*
- * A link waits for two fids, one of which is gone when it is its turn, and
- * is then to be made by a walk that came later and waits for the other one:
- * neither waits for the other.
- */
-static void
-test_newfid_is_of_later_messages(void **state)
-{
-	struct fake_msg *m[6];
-
-	(void)state;
-	m[0] = send2(P9_TWALK, 0, 0, 1, "d");
-	m[1] = send2(P9_TWALK, 1, 0, 2, "f");
-	m[2] = send2(P9_TLINK, 2, 1, 2, NULL); /* waits for both */
-	m[3] = send2(P9_TCLUNK, 3, 2, 0, NULL); /* behind it */
-	m[4] = send2(P9_TWALK, 4, 1, 2, NULL);
-	c.backend.error = -ENOENT;
-	fake_backend_finish(&c.backend, 1); /* there will be no 2 */
-	c.backend.error = 0;
-	m[5] = send2(P9_TWALK, 5, 1, 2, NULL);
-	fake_backend_finish_all(&c.backend);
-	assert_int_equal(0, fake_result(m[0], NULL));
-	assert_int_equal(-ENOENT, fake_result(m[1], NULL));
-	assert_int_equal(-EBADF, fake_result(m[2], NULL));
-	assert_int_equal(-EBADF, fake_result(m[3], NULL));
-	assert_int_equal(0, fake_result(m[4], NULL));
-	assert_int_equal(-EBUSY, fake_result(m[5], NULL));
-}
-
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int
@@ -268,7 +239,6 @@ main(void)
 		TEST(test_pipeline),
 		TEST(test_newfid_of_waiting_walk),
 		TEST(test_newfid_of_no_walk),
-		TEST(test_newfid_is_of_later_messages),
 		TEST(test_failed_newfid),
 		TEST(test_reads_side_by_side),
 		TEST(test_clunk_while_reading),
