@@ -455,6 +455,8 @@ fuzz_tree_get(void)
 	t->content_hash = files_hash(t->base, "ro", true);
 	t->export.access = &plain;
 	t->export.name = t->base + strlen(t->base); /* "" */
+	t->access = ACCESS_INIT;
+	t->export.access = &t->access;
 	t->server.exports = &t->export;
 	t->server.nr_exports = 1;
 	(void)atexit(remove_layers);

@@ -54,8 +54,8 @@ FUZZ_CFLAGS = -std=gnu11 -g -O1 -pthread -fno-sanitize-recover=all \
 # For "" only: <limits.h> is not protocol/9p's.
 FUZZ_INCLUDES = common protocol protocol/9p layers server tests/unit tests/fuzz
 FUZZ_9P_FILES = $(libfake_a_SOURCES) $(libprotocol_a_SOURCES)
-FUZZ_TREE_FILES = $(FUZZ_9P_FILES) $(liblayers_a_SOURCES) server/export.c \
-	server/run.c tests/fuzz/fuzz-files.c tests/fuzz/fuzz-tree.c
+FUZZ_TREE_FILES = $(FUZZ_9P_FILES) $(liblayers_a_SOURCES) server/access.c \
+	server/export.c server/groups.c server/run.c tests/fuzz/fuzz-files.c tests/fuzz/fuzz-tree.c
 
 .PHONY: fuzz fuzz-build
 fuzz-build:
