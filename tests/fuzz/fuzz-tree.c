@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/fsuid.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -20,6 +21,7 @@
 
 #include "fake-backend.h"
 #include "fuzz-files.h"
+#include "groups.h"
 #include "macros.h"
 #include "run.h"
 #include "tree.h"
@@ -44,6 +46,9 @@ static const char *const variants[] = {
 static const struct access plain;
 #define VARIANT_USERXATTR 4
 #define VARIANT_READ_ONLY 8u
+#define VARIANT_MAPPED 0x10u /* owner=mapped */
+#define VARIANT_ACCESS 0x20u /* access=server, and ids that are mapped */
+#define NR_VARIANTS 0x40u
 
 /* --- The tree --------------------------------------------------------------- */
 
@@ -72,6 +77,8 @@ make_config(const struct fuzz_tree *t)
 		(void)snprintf(path, sizeof(path), "%s/rw/work", t->base);
 		set(c, "work", path);
 	}
+	if (t->variant & VARIANT_MAPPED)
+		set(c, "owner", "mapped");
 	(void)snprintf(copy, sizeof(copy), "%s",
 		       variants[t->variant % ARRAY_SIZE(variants)]);
 	while ((key = strsep(&rest, ","))) {
@@ -95,6 +102,15 @@ open_tree(struct fuzz_tree *t)
 		     why ? why : "no memory");
 	tree_config_free(c);
 	t->export.tree = t->tree;
+	tree_set_user(t->tree, &t->export);
+	t->access = ACCESS_INIT;
+	if (!(t->variant & VARIANT_ACCESS))
+		return;
+	t->access.mode = ACCESS_SERVER;
+	t->access.uids = t->access.gids = (struct id_map){
+		{ { 0, 0, 1 }, { 1000, 3000, 1 }, { 65534, 65534, 1 } }, 3
+	};
+	t->server.groups = groups_new();
 }
 
 static void
@@ -104,6 +120,8 @@ close_tree(struct fuzz_tree *t)
 
 	tree_close(t->tree);
 	t->tree = NULL;
+	groups_free(t->server.groups);
+	t->server.groups = NULL;
 	nr = files_count_fds();
 	if (nr != t->nr_fds)
 		FAIL("%u descriptors, there were %u\n", nr, t->nr_fds);
@@ -334,6 +352,10 @@ fuzz_tree_answer(void *tree, struct request *r)
 		r->u.readdir.emit = l.emit;
 		r->u.readdir.emit_ctx = l.ctx;
 	}
+	/* Whoever asked: we are ourselves again. */
+	if ((uid_t)setfsuid((uid_t)-1) != geteuid() ||
+	    (gid_t)setfsgid((gid_t)-1) != getegid())
+		FAIL("the identity of a client stayed\n");
 	check_result(t, r);
 }
 
@@ -455,7 +477,6 @@ fuzz_tree_get(void)
 	t->content_hash = files_hash(t->base, "ro", true);
 	t->export.access = &plain;
 	t->export.name = t->base + strlen(t->base); /* "" */
-	t->access = ACCESS_INIT;
 	t->export.access = &t->access;
 	t->server.exports = &t->export;
 	t->server.nr_exports = 1;

@@ -28,7 +28,7 @@ struct fuzz_tree {
 	unsigned nr_fds; /* open while there is no tree */
 	unsigned variant;
 	struct tree *tree; /* owned; NULL: closed */
-	struct access access; /* plain */
+	struct access access;
 	struct export export;
 	struct server server;
 	/* Names like the overlay's own that a client has set: all it may see.*/
