@@ -68,8 +68,9 @@ compare(struct fsx *x, const char *got, off_t off, size_t len)
 		;
 	if (i == len)
 		return;
-	printf("  at %lld: %02x instead of %02x\n", (long long)off + (long long)i,
-	       (unsigned char)got[i], (unsigned char)x->good[off + (off_t)i]);
+	printf("  at %lld: %02x instead of %02x\n",
+	       (long long)off + (long long)i, (unsigned char)got[i],
+	       (unsigned char)x->good[off + (off_t)i]);
 	die(x, "wrong data");
 }
 

@@ -1,6 +1,7 @@
 # Linux's own client in a guest; see rig.sh. C programs are compiled by the
 # tests, static, since they have to run in the initramfs.
 guest_scripts = \
+	%D%/test-guest-acls.sh \
 	%D%/test-guest-caches.sh \
 	%D%/test-guest-fsx.sh \
 	%D%/test-guest-mounts.sh \
@@ -8,6 +9,7 @@ guest_scripts = \
 	%D%/test-guest-vfs.sh
 dist_check_SCRIPTS += $(guest_scripts)
 EXTRA_DIST += \
+	%D%/acls.c \
 	%D%/as-user.c \
 	%D%/fsx.c \
 	%D%/guest.sh \
