@@ -30,6 +30,7 @@ liblayers_a_SOURCES = \
 	%D%/copyup.c \
 	%D%/copyup.h \
 	%D%/create.c \
+	%D%/dir.c \
 	%D%/file.c \
 	%D%/file.h \
 	%D%/flatten.c \
