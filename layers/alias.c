@@ -199,7 +199,7 @@ alias_find(struct node *n, const struct call *c, struct alias_set *ret)
 /* --- All at once ----------------------------------------------------------- */
 
 struct locked_dir {
-	struct node *dir; /* counted, locked exclusive */
+	struct node *dir; /* counted; the first nr_locked locked exclusive */
 	unsigned depth;
 };
 
@@ -208,7 +208,8 @@ struct names {
 	struct node *n;
 	const struct alias_set *set;
 	struct locked_dir *dirs; /* owned; the upper ones first */
-	size_t nr_dirs;
+	size_t nr_dirs, nr_locked;
+	bool holds_rename_lock, holds_index_lock;
 	bool *is_linked; /* owned; of set->nodes */
 };
 
@@ -234,10 +235,12 @@ note_parent(struct names *ns, struct node *n)
 	ns->dirs[ns->nr_dirs++] = d;
 }
 
-static void
+static int
 lock_dirs(struct names *ns)
 {
+	const struct call wait = { 0 };
 	size_t i, nr = 0;
+	int r = 0;
 
 	qsort(ns->dirs, ns->nr_dirs, sizeof(*ns->dirs), by_depth);
 	for (i = 0; i < ns->nr_dirs; i++) {
@@ -247,25 +250,33 @@ lock_dirs(struct names *ns)
 			ns->dirs[nr++] = ns->dirs[i];
 	}
 	ns->nr_dirs = nr;
-	for (i = 0; i < nr; i++)
-		(void)pthread_rwlock_wrlock(&ns->dirs[i].dir->body->dir->lock);
+	while (ns->nr_locked < nr && r == 0) {
+		r = lock_dir_excl(ns->dirs[ns->nr_locked].dir, &wait);
+		ns->nr_locked += r == 0;
+	}
+	return r;
 }
 
 static int
 begin(struct names *ns)
 {
 	size_t i;
+	int r;
 
 	ns->dirs = calloc(ns->set->nr + 1, sizeof(*ns->dirs));
 	ns->is_linked = calloc(ns->set->nr + 1, sizeof(*ns->is_linked));
 	if (!ns->dirs || !ns->is_linked)
 		return -ENOMEM;
 	(void)pthread_mutex_lock(&ns->t->rename_lock);
+	ns->holds_rename_lock = true;
 	note_parent(ns, ns->n);
 	for (i = 0; i < ns->set->nr; i++)
 		note_parent(ns, ns->set->nodes[i]);
-	lock_dirs(ns);
+	r = lock_dirs(ns);
+	if (r < 0)
+		return r;
 	(void)pthread_mutex_lock(&ns->t->index_lock);
+	ns->holds_index_lock = true;
 	return 0;
 }
 
@@ -274,12 +285,12 @@ end(struct names *ns)
 {
 	size_t i;
 
-	if (ns->nr_dirs > 0) {
+	if (ns->holds_index_lock)
 		(void)pthread_mutex_unlock(&ns->t->index_lock);
-		for (i = ns->nr_dirs; i-- > 0;)
-			unlock_dir(ns->dirs[i].dir);
+	for (i = ns->nr_locked; i-- > 0;)
+		unlock_dir(ns->dirs[i].dir);
+	if (ns->holds_rename_lock)
 		(void)pthread_mutex_unlock(&ns->t->rename_lock);
-	}
 	for (i = 0; i < ns->nr_dirs; i++)
 		node_unref(ns->dirs[i].dir);
 	free(ns->dirs);
@@ -307,7 +318,7 @@ is_outdated(const struct names *ns)
 		for (i = 0; i < ns->set->nr && ns->set->nodes[i] != n; i++)
 			;
 		known = (n == ns->n || i < ns->set->nr) &&
-			n->parent->body->dir->upper_fd >= 0;
+			n->parent->body->dir->has_upper;
 	}
 	(void)pthread_mutex_unlock(&ns->t->names_lock);
 	return !known;

@@ -49,7 +49,7 @@ shown_nlink(const struct node *n, unsigned layer, const struct statx *stx)
 		if (is_detached)
 			return 0;
 		/* ovl_getattr(): merged directories say 1. */
-		if (d->nr_lowers + (d->upper_fd >= 0) > 1)
+		if (d->nr_lowers + d->has_upper > 1)
 			return 1;
 	} else if (is_detached && layer != 0) {
 		/* Its name is under a whiteout; the layer's links stay. */

@@ -49,7 +49,10 @@ change_at(const struct change *ch)
 	return AT(ch->dir->body->dir->upper_fd, ch->buf);
 }
 
-/* The object found there is new to nobody: its inode has a name less. */
+/*
+ * The object found there has lost its name. A directory is locked exclusive,
+ * so that nobody who locks it misses that.
+ */
 void change_gone(struct change *ch);
 
 /*

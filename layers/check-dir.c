@@ -24,7 +24,7 @@ open_stack(struct check_level *up, struct check_object *o,
 		SEARCH_INIT(k->t, &check_call, up->dir, o->at.name);
 	int r = up->is_known ? search_run(&s) : 0;
 
-	if (up->is_known && r == 0 && s.dir && s.dir->upper_fd >= 0) {
+	if (up->is_known && r == 0 && s.dir && s.dir->has_upper) {
 		ret->is_known = true;
 		ret->dir = s.dir;
 		s.dir = NULL;
@@ -35,7 +35,8 @@ open_stack(struct check_level *up, struct check_object *o,
 	if (!ret->dir)
 		return -ENOMEM;
 	ret->dir->upper_fd = real_open_dir(o->at);
-	if (ret->dir->upper_fd < 0)
+	ret->dir->has_upper = ret->dir->upper_fd >= 0;
+	if (!ret->dir->has_upper)
 		return ret->dir->upper_fd;
 	switch (r) {
 	case 0:

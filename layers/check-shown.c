@@ -99,7 +99,7 @@ check_shown(struct check *k)
 		if (i < k->nr_claims && !k->claims[i].is_dir)
 			continue;
 		d = open_stack(k, i < k->nr_claims ? k->claims[i].path : "");
-		for (l = 0; d && d->upper_fd >= 0 && l < d->nr_lowers; l++)
+		for (l = 0; d && d->has_upper && l < d->nr_lowers; l++)
 			check_lower(k, d, l);
 		if (d)
 			close_stack(k, d);

@@ -272,6 +272,7 @@ flip(void *ctx, struct at at)
 			return fd;
 		(void)pthread_rwlock_wrlock(&b->dir->lock);
 		b->dir->upper_fd = fd;
+		b->dir->has_upper = true;
 	}
 	body_set_real(b, statx_dev(&stx), stx.stx_ino);
 	/* Who holds the lower file open and reads on loses nothing. */

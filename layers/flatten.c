@@ -137,7 +137,9 @@ forget_lowers(struct flatten *fl, struct node *n)
 
 	if (!d)
 		return 0;
-	(void)lock_dir_excl(n, fl->c);
+	r = lock_dir_excl(n, fl->c);
+	if (r < 0)
+		return r;
 	r = d->is_removed ? 0 : stop_redirect(n);
 	if (r == 0)
 		dir_drop_lowers(d);

@@ -217,7 +217,7 @@ for_each_layer(const struct tree *t, struct dir *d, raw_entry_fn each,
 	unsigned i;
 	int r = 0;
 
-	if (d->upper_fd >= 0)
+	if (d->has_upper)
 		r = for_each_raw(&ld, AT(d->upper_fd, "."), each, ctx);
 	for (i = 0; i < d->nr_lowers && r == 0; i++) {
 		ld = (struct layer_dir){

@@ -61,7 +61,8 @@ struct realfile {
 struct dir {
 	pthread_rwlock_t lock;
 	/* under lock */
-	int upper_fd; /* owned O_PATH; -1: not in the upper */
+	int upper_fd; /* owned O_PATH; -1 */
+	bool has_upper; /* it is in the upper */
 	bool is_removed; /* rmdir()ed: nothing can be created in it */
 	bool is_marked_impure; /* upper may hold children with an origin */
 	bool has_renumbered; /* a child in memory shows another number than
@@ -359,13 +360,13 @@ int node_lock_parent(struct node *n, const struct call *c, bool excl,
 static inline unsigned
 dir_top_layer(const struct dir *d)
 {
-	return d->upper_fd >= 0 ? 0 : d->lowers[0].layer;
+	return d->has_upper ? 0 : d->lowers[0].layer;
 }
 
 static inline struct at
 dir_top(const struct dir *d)
 {
-	return AT(d->upper_fd >= 0 ? d->upper_fd : d->lowers[0].fd, "");
+	return AT(d->has_upper ? d->upper_fd : d->lowers[0].fd, "");
 }
 
 /* The fd of @layer in @dir's stack (locked), or -1. */

@@ -72,9 +72,9 @@ needs_listing(const struct node *n)
 {
 	const struct dir *d = n->body->dir;
 
-	if (d->is_removed || d->nr_lowers + (d->upper_fd >= 0) > 1)
+	if (d->is_removed || d->nr_lowers + d->has_upper > 1)
 		return true;
-	if (d->upper_fd >= 0)
+	if (d->has_upper)
 		return d->is_marked_impure || d->has_renumbered;
 	return d->lowers[0].has_xwhiteouts ||
 	       layer_of(n->body->tree, d->lowers[0].layer)->has_oci_whiteouts;
@@ -88,7 +88,7 @@ static int
 dirstream_start(struct dirstream *s, struct node *n, const struct call *c)
 {
 	struct dir *d = n->body->dir;
-	bool is_upper = d->upper_fd >= 0;
+	bool is_upper = d->has_upper;
 	struct statx stx;
 
 	dirstream_stop(s);

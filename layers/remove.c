@@ -131,17 +131,17 @@ remove_dir(struct change *ch, struct node *child)
 	int r;
 
 	r = remove_check_empty(child, &has_whiteouts);
-	if (r == 0 && d->upper_fd >= 0)
+	if (r == 0 && d->has_upper)
 		r = lookup_lower_positive(ch->dir, ch->name, &needs_whiteout);
 	if (r < 0)
 		return r;
-	if (d->upper_fd >= 0 && has_whiteouts) {
+	if (d->has_upper && has_whiteouts) {
 		r = remove_clear_empty(ch, child);
 		if (r < 0)
 			return r;
 	}
 	if (needs_whiteout)
-		return remove_and_whiteout(ch, d->upper_fd >= 0);
+		return remove_and_whiteout(ch, d->has_upper);
 	return real_unlink(node_upper(child), change_at(ch), AT_REMOVEDIR);
 }
 
@@ -179,7 +179,7 @@ check_removal(const struct change *ch, const void *arg)
 	return remove_check_empty(n, &unused);
 }
 
-/* The name is locked and may go. */
+/* The name is locked and may go; then nobody finds it any more. */
 static int
 remove_locked(struct change *ch, const struct removal *rm)
 {
@@ -187,8 +187,12 @@ remove_locked(struct change *ch, const struct removal *rm)
 	struct node *n = ch->f.node;
 	int r;
 
-	if (!rm->is_dir)
-		return remove_file(ch, rm->c);
+	if (!rm->is_dir) {
+		r = remove_file(ch, rm->c);
+		if (r == 0)
+			change_gone(ch);
+		return r;
+	}
 	/* Listing it may take long. */
 	if (rm->c->nowait && n->body->dir->nr_lowers > 0)
 		return -EAGAIN;
@@ -196,7 +200,10 @@ remove_locked(struct change *ch, const struct removal *rm)
 	if (r < 0)
 		return r;
 	locked = n;
-	return remove_dir(ch, n);
+	r = remove_dir(ch, n);
+	if (r == 0)
+		change_gone(ch);
+	return r;
 }
 
 static int
@@ -211,12 +218,8 @@ remove_name(struct node *dir, struct name name, const struct removal *rm)
 		r = change_begin(dir, name, rm->c, check_removal, rm, &ch);
 		if (r < 0)
 			return r;
-		if (!index_needs_link_up(ch.f.node)) {
-			r = remove_locked(&ch, rm);
-			if (r == 0)
-				change_gone(&ch);
-			return r;
-		}
+		if (!index_needs_link_up(ch.f.node))
+			return remove_locked(&ch, rm);
 		/* Its other names count on the index: with no lock held. */
 		n = node_ref(ch.f.node);
 		change_end(&ch);

@@ -278,6 +278,7 @@ add_dir(struct search *s, unsigned layer, struct hit *hit)
 	}
 	if (layer == 0) {
 		d->upper_fd = take_fd(&hit->fd);
+		d->has_upper = true;
 		d->is_marked_impure = hit->marks & 1u << PRIVATE_IMPURE &&
 				      private_is_yes(s->t, AT(d->upper_fd, ""),
 						     PRIVATE_IMPURE);
@@ -460,7 +461,7 @@ search_run(struct search *s)
 	struct hit hit;
 	int r = 0;
 
-	if (d->upper_fd >= 0) {
+	if (d->has_upper) {
 		r = look_in_layer(s, 0, d->upper_fd, false, &hit);
 		if (r == 0 && hit.is_found)
 			r = take_hit(s, 0, &hit);

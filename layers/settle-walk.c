@@ -39,17 +39,14 @@ has_mark(const struct tree *t, int fd, enum private_xattr x)
 	return private_get(t, AT(fd, ""), x, NULL, 0) != -ENODATA;
 }
 
-/* Would a kernel that follows no redirect see another stack of @n? */
+/* Would a kernel that follows no redirect see another stack than @d? */
 static bool
-needs_flattening(struct settle *s, struct node *n)
+stack_needs_flattening(struct settle *s, const struct dir *d)
 {
-	const struct dir *d = n->body->dir;
 	const struct dir_lower *l;
 	unsigned i;
 
-	if (n == s->t->root)
-		return false; /* merged whatever its marks are */
-	if (d->upper_fd >= 0 && has_mark(s->t, d->upper_fd, PRIVATE_REDIRECT))
+	if (d->has_upper && has_mark(s->t, d->upper_fd, PRIVATE_REDIRECT))
 		return true;
 	for (i = 0; i < d->nr_lowers; i++) {
 		l = &d->lowers[i];
@@ -62,6 +59,22 @@ needs_flattening(struct settle *s, struct node *n)
 			return true;
 	}
 	return false;
+}
+
+/* The same of @n; 1, 0 or errno. */
+static int
+needs_flattening(struct settle *s, struct node *n)
+{
+	int r;
+
+	if (n == s->t->root)
+		return 0; /* merged whatever its marks are */
+	r = lock_dir_shared(n, &settle_call);
+	if (r < 0)
+		return r;
+	r = stack_needs_flattening(s, n->body->dir);
+	unlock_dir(n);
+	return r;
 }
 
 /* Would @n, which is lower, have other xattrs once marks are rewritten? */
@@ -157,14 +170,15 @@ settle_file(struct level *lv, struct node *n, const struct statx *stx)
 static int
 flatten(struct settle *s, struct node *n)
 {
-	struct at at;
+	CLEANUP_ACCESS struct access a = ACCESS_NONE;
 	int r = flatten_dir(n, &settle_call);
 
+	if (r == 0)
+		r = access_begin(n, &settle_call, &a);
 	if (r < 0)
 		return r;
 	/* Not before it is opaque: its own name may lead to something. */
-	at = AT(n->body->dir->upper_fd, "");
-	r = private_remove(s->t, at, PRIVATE_REDIRECT);
+	r = private_remove(s->t, a.at, PRIVATE_REDIRECT);
 	s->res->nr_flattened++;
 	return r == -ENODATA ? 0 : r;
 }
@@ -175,10 +189,12 @@ static int
 settle_dir(struct level *lv, struct node *n)
 {
 	struct settle *s = lv->s;
-	bool needs = !lv->links && needs_flattening(s, n);
+	int needs = lv->links ? 0 : needs_flattening(s, n), r;
 	bool all = lv->all || needs;
-	int r = all ? 1 : 0;
 
+	if (needs < 0)
+		return needs;
+	r = all ? 1 : 0;
 	if (!lv->links && !all)
 		r = looks_different(s, n);
 	if (r == 1)
@@ -199,9 +215,11 @@ visit(void *ctx, const struct dirent_info *e)
 	if (e->name.ptr[0] == '.' &&
 	    (e->name.len == 1 || (e->name.len == 2 && e->name.ptr[1] == '.')))
 		return true;
-	(void)lock_dir_shared(lv->dir, &settle_call);
-	r = lookup_name(lv->dir, e->name, &settle_call, &f);
-	unlock_dir(lv->dir);
+	r = lock_dir_shared(lv->dir, &settle_call);
+	if (r == 0) {
+		r = lookup_name(lv->dir, e->name, &settle_call, &f);
+		unlock_dir(lv->dir);
+	}
 	/* The upper inside a lower: nobody gets in there, after this either. */
 	if (r == -ELOOP && !lv->all)
 		return true;
@@ -225,7 +243,9 @@ walk_dir(const struct level *up, struct node *dir, bool all)
 	lv.all = all;
 	if (lv.depth++ == MAX_DEPTH)
 		return -ENAMETOOLONG;
-	(void)lock_dir_shared(dir, &settle_call);
+	r = lock_dir_shared(dir, &settle_call);
+	if (r < 0)
+		return r;
 	r = listing_read(dir, &settle_call, &l);
 	unlock_dir(dir);
 	if (r < 0)

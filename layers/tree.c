@@ -124,7 +124,8 @@ make_root(struct tree *t)
 		return -ENOMEM;
 	if (set->upper) {
 		d->upper_fd = real_open_dir(AT(set->upper->layer.fd, ""));
-		r = d->upper_fd < 0 ? d->upper_fd : 0;
+		d->has_upper = d->upper_fd >= 0;
+		r = d->has_upper ? 0 : d->upper_fd;
 		d->is_marked_impure = private_is_yes(
 			t, AT(set->upper->layer.fd, ""), PRIVATE_IMPURE);
 	}
