@@ -75,6 +75,10 @@ body_new(struct tree *t, const struct statx *stx, unsigned layer, uint64_t path,
 	b->salt = t->next_salt;
 	t->next_salt += SALT_STEP;
 	(void)pthread_mutex_unlock(&t->names_lock);
+	if (dir) {
+		dir_trim(dir);
+		fds_add(t, &dir->fds, dir_nr_fds(dir));
+	}
 	return b;
 }
 
@@ -88,6 +92,8 @@ body_free(struct body *b)
 	lock_table_free(b->locks);
 	free(b->index_name);
 	free(b->owner);
+	if (b->dir)
+		fds_drop(b->tree, &b->dir->fds);
 	dir_free(b->dir);
 	(void)pthread_mutex_destroy(&b->lock);
 	free(b);

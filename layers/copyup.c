@@ -271,8 +271,7 @@ flip(void *ctx, struct at at)
 		if (fd < 0)
 			return fd;
 		(void)pthread_rwlock_wrlock(&b->dir->lock);
-		b->dir->upper_fd = fd;
-		b->dir->has_upper = true;
+		dir_set_upper(w->t, b->dir, fd);
 	}
 	body_set_real(b, statx_dev(&stx), stx.stx_ino);
 	/* Who holds the lower file open and reads on loses nothing. */

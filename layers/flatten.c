@@ -142,7 +142,7 @@ forget_lowers(struct flatten *fl, struct node *n)
 		return r;
 	r = d->is_removed ? 0 : stop_redirect(n);
 	if (r == 0)
-		dir_drop_lowers(d);
+		dir_drop_lowers(n->body->tree, d);
 	if (r == 0 && !d->is_removed)
 		r = remove_whiteouts(n);
 	unlock_dir(n);
@@ -162,7 +162,7 @@ make_opaque(struct node *n, const struct call *c)
 			  : private_set(n->body->tree, AT(d->upper_fd, ""),
 					PRIVATE_OPAQUE, "y", 1);
 	if (r == 0)
-		dir_drop_lowers(d);
+		dir_drop_lowers(n->body->tree, d);
 	unlock_dir(n);
 	return r;
 }

@@ -102,6 +102,7 @@ struct tree_config {
 	long fail_at; /* see struct upper */
 	int fail_errno;
 	long slow_ms;
+	unsigned max_fds; /* of the tree; 0: by RLIMIT_NOFILE (test-fds=) */
 };
 
 #define LAYER_MAX_LOWERS 500

@@ -88,8 +88,12 @@ keep_data_found(struct node *n, const struct call *c)
 	r = access_begin(n, c, &a);
 	if (r < 0)
 		return r;
+	r = lock_moves(t, c, false);
+	if (r < 0)
+		return r;
 	/* Without a name, or too deep: it needs data of its own. */
-	r = a.locked ? redirect_set(n, a.at, true) : -EXDEV;
+	r = a.locked ? redirect_set(n, c, a.at, true) : -EXDEV;
+	(void)pthread_rwlock_unlock(&t->moves_lock);
 	access_end(&a);
 	(void)pthread_mutex_unlock(take_ptr(&lock));
 	return r == -EXDEV ? copyup_node(n, c, COPYUP_DATA) : r;

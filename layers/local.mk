@@ -31,6 +31,8 @@ liblayers_a_SOURCES = \
 	%D%/copyup.h \
 	%D%/create.c \
 	%D%/dir.c \
+	%D%/fds.c \
+	%D%/fds.h \
 	%D%/file.c \
 	%D%/file.h \
 	%D%/flatten.c \
@@ -73,6 +75,7 @@ liblayers_a_SOURCES = \
 	%D%/redirect.h \
 	%D%/remove.c \
 	%D%/rename.c \
+	%D%/reopen.c \
 	%D%/search.c \
 	%D%/search.h \
 	%D%/settle-complete.c \

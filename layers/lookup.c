@@ -234,8 +234,10 @@ search_name(struct node *dir, struct name name, const char *buf,
 	if (known && r != -EAGAIN)
 		node_detach(known);
 	node_unref(known);
-	if (r == 0 && s.is_found)
+	if (r == 0 && s.is_found) {
 		r = make_node(&s, dir, name, &ret->stx, &ret->node);
+		fds_sweep(s.t, c);
+	}
 	ret->is_upper_whiteout = s.is_upper_whiteout;
 	return r;
 }

@@ -206,6 +206,9 @@ node_detach(struct node *n)
 	unhash(t, n);
 	__atomic_store_n(&n->is_detached, true, __ATOMIC_RELEASE);
 	(void)pthread_mutex_unlock(&t->names_lock);
+	/* Nothing leads to it any more. */
+	if (n->body->dir)
+		atomic_store(&n->body->dir->fds.is_kept, true);
 }
 
 bool

@@ -12,21 +12,25 @@
  *   1. tree.rename_lock     renames that change a parent
  *   2. dir.lock             a directory before those below it; two that are
  *                           not one below the other by address of the dir
- *   3. tree.index_lock      the entries of the index (index=on); that a
+ *   3. tree.moves_lock      shared: no directory changes its name, so that
+ *                           one can be found and opened by it; exclusive: a
+ *                           rename of one. Below it only trylocks of dir.lock
+ *   4. tree.index_lock      the entries of the index (index=on); that a
  *                           lower hard link is found, or its object copied up
- *   4. tree.copyup_lock     who is copying what up, who waits for that; never
+ *   5. tree.copyup_lock     who is copying what up, who waits for that; never
  *                           held over I/O; wakers are called without it.
  *                           tree_unpark() takes it below a caller's own lock
- *   5. body.lock            real files, generation, pin
- *   6. tree.names_lock      the tables, reference counts that reach 0
+ *   6. body.lock            real files, generation, pin
+ *   7. tree.names_lock      the tables, reference counts that reach 0
+ *   8. fds.lock             who has descriptors; below it only trylocks
  *
  * alias_publish() holds more than two dir.locks, under tree.rename_lock:
  * directories by their depth.
  *
  * A copy-up is done before any dir.lock is taken; it takes the parent's
  * dir.lock itself, for the short moment of publishing.
- * dir.lock held shared: its descriptors stay, its names stay; exclusive:
- * names come and go. Data is read and written with no lock held at all: a
+ * dir.lock held shared: its descriptors are open and stay, its names stay;
+ * exclusive: names come and go. Data is read and written with no lock held at all: a
  * real file is counted.
  */
 #ifndef VENEER_LAYERS_NODE_H
@@ -39,6 +43,7 @@
 #include <sys/queue.h>
 #include <sys/types.h>
 
+#include "fds.h"
 #include "hash.h"
 #include "layer.h"
 #include "real.h"
@@ -57,12 +62,13 @@ struct realfile {
 	unsigned generation; /* const; body.generation when opened */
 };
 
-/* What a directory has beyond other objects; embedded at the end. */
+/* What a directory has beyond other objects. */
 struct dir {
 	pthread_rwlock_t lock;
 	/* under lock */
 	int upper_fd; /* owned O_PATH; -1 */
 	bool has_upper; /* it is in the upper */
+	bool is_closed; /* all descriptors are -1 until the next lock_dir_*() */
 	bool is_removed; /* rmdir()ed: nothing can be created in it */
 	bool is_marked_impure; /* upper may hold children with an origin */
 	bool has_renumbered; /* a child in memory shows another number than
@@ -72,7 +78,9 @@ struct dir {
 		int fd; /* owned O_PATH */
 		unsigned layer; /* idx of the layer */
 		bool has_xwhiteouts; /* opaque=x: files may be whiteouts */
-	} * lowers; /* owned, topmost first; of the root: const */
+	} * lowers; /* owned, topmost first */
+	struct fd_holder fds;
+	/* Of the root, all but is_marked_impure is const. */
 };
 
 /*
@@ -180,6 +188,8 @@ struct tree {
 
 	pthread_mutex_t rename_lock;
 
+	pthread_rwlock_t moves_lock;
+
 	pthread_mutex_t index_lock;
 
 	/* Names of hard links, of each lower; NULL until needed, then const */
@@ -195,8 +205,7 @@ struct tree {
 	struct hash bodies; /* by (real_dev, real_ino) */
 	struct hash paths; /* all bodies, by path */
 	uint64_t next_salt;
-	/* refs == 0, kept; oldest first. [0]: files, each may keep its
-	 * directory; [1]: directories */
+	/* refs == 0, kept; oldest first. [0]: files; [1]: directories */
 	struct idle {
 		TAILQ_HEAD(, node) nodes;
 		unsigned nr, max;
@@ -204,6 +213,8 @@ struct tree {
 	/* Index -> device, for ident.path; grows under names_lock only. */
 	dev_t devices[TREE_MAX_DEVICES];
 	atomic_uint nr_devices;
+
+	struct fds fds;
 
 	atomic_llong slow_until_ns; /* CLOCK_MONOTONIC */
 };
@@ -225,6 +236,10 @@ statx_dev(const struct statx *stx)
 
 /* Returns 0 or (nowait) -EAGAIN. */
 int lock_mutex(pthread_mutex_t *m, const struct call *c);
+/*
+ * Lock @dir and, where its descriptors were closed, open them again. Returns
+ * 0, -EAGAIN, or what the layers say: -ESTALE where they were edited.
+ */
 int lock_dir_shared(struct node *dir, const struct call *c);
 int lock_dir_excl(struct node *dir, const struct call *c);
 void unlock_dir(struct node *dir);
@@ -315,9 +330,27 @@ void body_set_real(struct body *b, dev_t dev, ino_t ino);
 
 struct dir *dir_new(unsigned nr_lowers);
 /* Let it have no lowers (locked exclusive): it is opaque now. */
-void dir_drop_lowers(struct dir *d);
-/* Closes its descriptors. NULL is fine. */
+void dir_drop_lowers(struct tree *t, struct dir *d);
+/* It is in the upper now, as @fd (taken over). Locked exclusive. */
+void dir_set_upper(struct tree *t, struct dir *d, int fd);
+/* The closed @d, locked exclusive, gets the descriptors of @from. */
+void dir_adopt(struct tree *t, struct dir *d, struct dir *from);
+/* Give room for lowers that it is not in back. */
+void dir_trim(struct dir *d);
+/* How many descriptors it has now. */
+unsigned dir_nr_fds(const struct dir *d);
+/* Closes its descriptors; a body's: after fds_drop(). NULL is fine. */
 void dir_free(struct dir *d);
+
+/* reopen.c: open the closed @n, which is locked exclusive. */
+int dir_reopen(struct node *n, const struct call *c);
+/*
+ * An O_PATH descriptor, the caller's, of the upper directory of @n, whose lock
+ * is not waited for. moves_lock is held.
+ */
+int dir_open_upper(struct node *n, const struct call *c);
+/* Take tree.moves_lock. Returns 0 or (nowait) -EAGAIN. */
+int lock_moves(struct tree *t, const struct call *c, bool excl);
 
 /* --- Access to the real object ------------------------------------------ */
 

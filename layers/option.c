@@ -5,6 +5,7 @@
  * name, instead of being served wrongly later.
  */
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +25,7 @@ enum option_kind {
 	OPTION_FIXED, /* only values that change nothing are accepted */
 	OPTION_TEST_FAIL,
 	OPTION_TEST_SLOW,
+	OPTION_TEST_FDS,
 };
 
 struct option {
@@ -61,6 +63,7 @@ static const struct option options[] = {
 	{ "verity", OPTION_FIXED, 0, "off" },
 	{ "test-fail", OPTION_TEST_FAIL, 0, NULL },
 	{ "test-slow", OPTION_TEST_SLOW, 0, NULL },
+	{ "test-fds", OPTION_TEST_FDS, 0, NULL },
 };
 
 struct tree_config *
@@ -275,6 +278,19 @@ set_test_slow(struct tree_config *c, const char *value, char **ret_why)
 	return 0;
 }
 
+/* Descriptors for what clients hold; likewise. */
+static int
+set_test_fds(struct tree_config *c, const char *value, char **ret_why)
+{
+	char *end;
+	long nr = strtol(value, &end, 10);
+
+	if (*end || nr < 1 || nr > INT_MAX)
+		return refuse(ret_why, "test-fds=%s: use NUMBER", value);
+	c->max_fds = (unsigned)nr;
+	return 0;
+}
+
 /* Levenshtein's distance, for names of up to 31 characters. */
 static unsigned
 distance(const char *a, const char *b)
@@ -350,6 +366,8 @@ set_option(struct tree_config *c, const struct option *o, const char *value,
 		return set_test_fail(c, value, ret_why);
 	case OPTION_TEST_SLOW:
 		return set_test_slow(c, value, ret_why);
+	case OPTION_TEST_FDS:
+		return set_test_fds(c, value, ret_why);
 	}
 	return -EINVAL;
 }

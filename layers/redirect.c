@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "cleanup.h"
 #include "overlay.h"
 #include "redirect.h"
 
@@ -43,8 +44,8 @@ prepend(char *buf, size_t *pos, const char *s, size_t len)
  * redirect, or by its name. Ends at one that is absolute already.
  */
 static int
-build_absolute(struct node *n, struct at at, char buf[REDIRECT_MAX],
-	       size_t *ret_pos)
+build_absolute(struct node *n, const struct call *c, struct at at,
+	       char buf[REDIRECT_MAX], size_t *ret_pos)
 {
 	size_t pos = REDIRECT_MAX;
 	char value[4096];
@@ -52,9 +53,17 @@ build_absolute(struct node *n, struct at at, char buf[REDIRECT_MAX],
 	int r;
 
 	for (; n->parent; n = n->parent) {
-		if (n->body->dir)
-			at = AT(n->body->dir->upper_fd, "");
+		CLEANUP_CLOSE int fd = -1;
+
+		/* @at is of the first one only. */
+		if (at.fd < 0) {
+			fd = dir_open_upper(n, c);
+			if (fd < 0)
+				return fd;
+			at = AT(fd, "");
+		}
 		len = present(n, at, value);
+		at.fd = -1;
 		if (len < 0)
 			return (int)len;
 		if (len > 0)
@@ -71,7 +80,8 @@ build_absolute(struct node *n, struct at at, char buf[REDIRECT_MAX],
 }
 
 int
-redirect_set(struct node *n, struct at at, bool is_absolute)
+redirect_set(struct node *n, const struct call *c, struct at at,
+	     bool is_absolute)
 {
 	char buf[REDIRECT_MAX], value[4096];
 	size_t pos = 0;
@@ -86,7 +96,7 @@ redirect_set(struct node *n, struct at at, bool is_absolute)
 	if (!is_absolute)
 		return private_set(n->body->tree, at, PRIVATE_REDIRECT, n->name,
 				   n->name_len);
-	r = build_absolute(n, at, buf, &pos);
+	r = build_absolute(n, c, at, buf, &pos);
 	if (r < 0)
 		return r;
 	return private_set(n->body->tree, at, PRIVATE_REDIRECT, buf + pos,

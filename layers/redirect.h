@@ -8,10 +8,12 @@
 /*
  * Make sure that the upper object @at of @n, which has something below it,
  * leads there when its name is gone: by a redirect that holds in the same
- * directory, or (@is_absolute, under tree.rename_lock) anywhere.
+ * directory, or (@is_absolute, under tree.rename_lock and moves_lock)
+ * anywhere.
  * -EXDEV: the path is too long. What is there already stays.
  */
-int redirect_set(struct node *n, struct at at, bool is_absolute);
+int redirect_set(struct node *n, const struct call *c, struct at at,
+		 bool is_absolute);
 
 /*
  * flatten.c: make the directory @n purely of the upper: copy all of it up,

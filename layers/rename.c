@@ -30,7 +30,7 @@ struct rename {
 	struct node *source; /* counted: its number stays over a copy-up */
 	struct node *new_locked; /* the directory to be replaced, locked */
 	bool wants_rename_lock; /* also within one directory */
-	bool holds_rename_lock;
+	bool holds_rename_lock, holds_moves_lock;
 	bool is_too_long; /* for a redirect: the source must be flattened */
 	bool new_has_whiteouts;
 };
@@ -87,6 +87,9 @@ lock_dirs(struct rename *rn, struct node *olddir, struct node *newdir)
 static void
 rename_end(struct rename *rn)
 {
+	if (rn->holds_moves_lock)
+		(void)pthread_rwlock_unlock(&rn->t->moves_lock);
+	rn->holds_moves_lock = false;
 	if (rn->new_locked)
 		unlock_dir(rn->new_locked);
 	rn->new_locked = NULL;
@@ -209,7 +212,7 @@ mark_redirect(struct rename *rn)
 	/* The ancestors must stay where they are meanwhile. */
 	if (is_absolute && !rn->holds_rename_lock)
 		return -EDEADLK;
-	r = redirect_set(n, change_at(&rn->old), is_absolute);
+	r = redirect_set(n, rn->c, change_at(&rn->old), is_absolute);
 	rn->is_too_long = r == -EXDEV;
 	return r;
 }
@@ -284,6 +287,23 @@ rename_real(struct rename *rn)
 	return r;
 }
 
+/*
+ * From here until it is done a directory is not to be found by its name; nor
+ * may those above what gets a redirect have another one meanwhile.
+ */
+static int
+hold_moves(struct rename *rn)
+{
+	const struct node *n = rn->old.f.node;
+	int r;
+
+	if (!n->body->dir && !needs_redirect(n))
+		return 0;
+	r = lock_moves(rn->t, rn->c, true);
+	rn->holds_moves_lock = r == 0;
+	return r;
+}
+
 /* Everything is in the upper, locked and allowed. */
 static int
 rename_locked(struct rename *rn)
@@ -292,7 +312,9 @@ rename_locked(struct rename *rn)
 	struct node *n = rn->new.f.node;
 	int r;
 
-	r = node_move_prepare(rn->new.name, &name);
+	r = hold_moves(rn);
+	if (r == 0)
+		r = node_move_prepare(rn->new.name, &name);
 	if (r == 0 && rn->new_has_whiteouts)
 		r = remove_clear_empty(&rn->new, n);
 	if (r == 0)

@@ -454,8 +454,8 @@ settle_metacopy(struct search *s)
 	return s->wants_data ? search_data_layers(s) : 0;
 }
 
-int
-search_run(struct search *s)
+static int
+run_once(struct search *s)
 {
 	const struct dir *d = s->parent;
 	struct hit hit;
@@ -473,4 +473,17 @@ search_run(struct search *s)
 	if (r == 0 && s->is_metacopy)
 		r = settle_metacopy(s);
 	return r;
+}
+
+int
+search_run(struct search *s)
+{
+	const struct search fresh = *s;
+	int r = run_once(s);
+
+	if (!fds_shrink(s->t, s->c, r))
+		return r;
+	search_fini(s);
+	*s = fresh;
+	return run_once(s);
 }

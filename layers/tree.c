@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The tree as a whole: start, end, the root, and walking. */
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,23 +17,30 @@
 #include "overlay.h"
 #include "permit.h"
 
-/* Idle directories kept at most, whatever the limit of descriptors. */
-#define MAX_IDLE_DIRS 4096
+/* Idle files and directories kept at most, each. */
+#define MAX_IDLE 4096
+/* Fewer descriptors than that make no sense. */
+#define MIN_FDS 64
 
-/*
- * How many idle directories may be kept: a quarter of our descriptors, each
- * directory having one for every layer in the worst case.
- */
-static unsigned
-idle_budget(const struct layer_set *set)
+void
+tree_limit_fds(struct tree *t, unsigned max)
+{
+	/* What stays open: each layer and its root directory. */
+	unsigned fixed = 2 * (t->layers.nr_lowers + t->layers.nr_data + 3);
+
+	max = MAX(max, fixed + MIN_FDS) - fixed;
+	if (max < atomic_load(&t->fds.max))
+		atomic_store(&t->fds.max, max);
+}
+
+static void
+set_fd_limit(struct tree *t, const struct tree_config *config)
 {
 	struct rlimit lim;
-	rlim_t dirs;
 
-	if (getrlimit(RLIMIT_NOFILE, &lim) < 0 || lim.rlim_cur == RLIM_INFINITY)
-		return MAX_IDLE_DIRS;
-	dirs = lim.rlim_cur / 4 / (set->nr_lowers + 1);
-	return (unsigned)MIN(dirs, (rlim_t)MAX_IDLE_DIRS);
+	atomic_store(&t->fds.max, config->max_fds ? config->max_fds : UINT_MAX);
+	if (getrlimit(RLIMIT_NOFILE, &lim) == 0 && lim.rlim_cur < UINT_MAX)
+		tree_limit_fds(t, (unsigned)lim.rlim_cur / 2);
 }
 
 /* Number the devices in the order of the layers, for ident.path. */
@@ -145,6 +153,7 @@ make_root(struct tree *t)
 		dir_free(d);
 		return r;
 	}
+	atomic_init(&d->fds.is_kept, true);
 	b = body_new(t, &stx, set->upper ? 0 : 1,
 		     ino_to_path(t, statx_dev(&stx), stx.stx_ino), d);
 	if (b)
@@ -166,6 +175,19 @@ first_salt(void)
 			(uint64_t)ts.tv_nsec);
 }
 
+static void
+moves_lock_init(struct tree *t)
+{
+	pthread_rwlockattr_t attr;
+
+	/* Directories opened again and again must not starve a rename. */
+	(void)pthread_rwlockattr_init(&attr);
+	(void)pthread_rwlockattr_setkind_np(
+		&attr, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+	(void)pthread_rwlock_init(&t->moves_lock, &attr);
+	(void)pthread_rwlockattr_destroy(&attr);
+}
+
 static struct tree *
 tree_new(void)
 {
@@ -174,12 +196,14 @@ tree_new(void)
 	if (!t)
 		return NULL;
 	(void)pthread_mutex_init(&t->rename_lock, NULL);
+	moves_lock_init(t);
 	(void)pthread_mutex_init(&t->index_lock, NULL);
 	(void)pthread_mutex_init(&t->aliases_lock, NULL);
 	(void)pthread_mutex_init(&t->copyup_lock, NULL);
 	(void)pthread_cond_init(&t->copyup_done, NULL);
 	(void)pthread_mutex_init(&t->names_lock, NULL);
 	t->next_salt = first_salt();
+	fds_init(&t->fds);
 	LIST_INIT(&t->copyups);
 	TAILQ_INIT(&t->idle[0].nodes);
 	TAILQ_INIT(&t->idle[1].nodes);
@@ -206,7 +230,8 @@ tree_open(const struct tree_config *config, tree_warn warn, void *warn_ctx,
 		t->private_prefix = xattr_prefix(t->layers.features.userxattr);
 		t->private_prefix_len = strlen(t->private_prefix);
 		t->namelen = largest_namelen(&t->layers);
-		t->idle[0].max = t->idle[1].max = idle_budget(&t->layers);
+		t->idle[0].max = t->idle[1].max = MAX_IDLE;
+		set_fd_limit(t, config);
 		number_devices(t);
 		if (!config->is_at_rest)
 			uuid_open(t, (enum uuid)config->uuid);
@@ -244,11 +269,13 @@ tree_close(struct tree *t)
 	hash_fini(&t->bodies);
 	hash_fini(&t->paths);
 	(void)pthread_mutex_destroy(&t->rename_lock);
+	(void)pthread_rwlock_destroy(&t->moves_lock);
 	(void)pthread_mutex_destroy(&t->index_lock);
 	(void)pthread_mutex_destroy(&t->aliases_lock);
 	(void)pthread_mutex_destroy(&t->copyup_lock);
 	(void)pthread_cond_destroy(&t->copyup_done);
 	(void)pthread_mutex_destroy(&t->names_lock);
+	fds_fini(&t->fds);
 	free(t);
 }
 

@@ -126,6 +126,13 @@ typedef void (*tree_progress)(void *ctx, const struct copy_progress *p);
  */
 void tree_on_progress(struct tree *t, tree_progress progress, void *ctx);
 
+/*
+ * Have @t do with @max descriptors for what clients hold, where several trees
+ * share the limit of the process; by default it takes half of that. What is
+ * beyond it is closed while nobody uses it and opened again. Never raises it.
+ */
+void tree_limit_fds(struct tree *t, unsigned max);
+
 /* Is there no upper, or one that cannot be written? */
 bool tree_is_read_only(const struct tree *t);
 

@@ -65,6 +65,7 @@ harness_restart(struct harness *h, const char *options)
 	(void)snprintf(cmd, sizeof(cmd),
 		       "exec \"${VENEER:-./veneer}\" serve --lower %s/lower "
 		       "--upper %s/upper --listen unix:%s --log-level warning "
+		       "${VENEER_TEST_FDS:+-o test-fds=$VENEER_TEST_FDS} "
 		       "%s 2>>%s/log",
 		       h->root, h->root, h->socket, options ? options : "",
 		       h->root);

@@ -133,14 +133,16 @@ int
 server_start(struct veneer *v, const struct twin_case *c, const char *lowers,
 	     const char *side)
 {
-	char options[OPTIONS_LEN], tree[OPTIONS_LEN + 16];
+	char options[OPTIONS_LEN], tree[OPTIONS_LEN + 64];
+	const char *fds = getenv("VENEER_TEST_FDS");
 	int i, r = -ETIMEDOUT;
 
 	*v = (struct veneer){ .c = { .fd = -1 } };
 	(void)unlink("sock");
 	format_options(c, lowers, side, options);
-	(void)snprintf(tree, sizeof(tree), "name=twin,%s%s", options,
-		       c->set->veneer_options ? c->set->veneer_options : "");
+	(void)snprintf(tree, sizeof(tree), "name=twin,%s%s%s%.8s", options,
+		       c->set->veneer_options ? c->set->veneer_options : "",
+		       fds ? ",test-fds=" : "", fds ? fds : "");
 	v->pid = fork();
 	if (v->pid == 0)
 		server_exec(tree);

@@ -133,7 +133,7 @@ make_config(struct fixture *f, bool with_upper)
 {
 	struct tree_config *c = tree_config_new();
 	const char *between = getenv("VENEER_TEST_BETWEEN");
-	char name[32];
+	char name[32], *why;
 	int i;
 
 	set(c, "lower", f, "lower1");
@@ -146,6 +146,9 @@ make_config(struct fixture *f, bool with_upper)
 		set(c, "upper", f, "upper");
 		set(c, "work", f, "work");
 	}
+	if (getenv("VENEER_TEST_FDS") &&
+	    tree_config_set(c, "test-fds", getenv("VENEER_TEST_FDS"), &why) < 0)
+		fail_msg("%s", why);
 	if (f->options)
 		fixture_set_options(c, f);
 	return c;

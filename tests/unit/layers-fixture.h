@@ -2,7 +2,8 @@
 /*
  * A tree over fresh layers for the tests of layers/: a temporary directory
  * (in $TMPDIR) with lower1 (above), lower2, upper and work. With
- * VENEER_TEST_BETWEEN=N there are N empty lowers between the two.
+ * VENEER_TEST_BETWEEN=N there are N empty lowers between the two, with
+ * VENEER_TEST_FDS=N the tree option test-fds=N.
  */
 #ifndef VENEER_TESTS_LAYERS_FIXTURE_H
 #define VENEER_TESTS_LAYERS_FIXTURE_H
