@@ -13,6 +13,7 @@ e2e_programs = \
 	%D%/test-cve-names \
 	%D%/test-cve-races \
 	%D%/test-fid-states \
+	%D%/test-few-descriptors \
 	%D%/test-fids \
 	%D%/test-fids-renamed \
 	%D%/test-hostile-frames \
@@ -88,6 +89,10 @@ E2E_LDADD = libp9client.a
 %C%_test_fid_states_SOURCES = %D%/test-fid-states.c
 %C%_test_fid_states_CPPFLAGS = $(E2E_CPPFLAGS)
 %C%_test_fid_states_LDADD = $(E2E_LDADD)
+
+%C%_test_few_descriptors_SOURCES = %D%/test-few-descriptors.c
+%C%_test_few_descriptors_CPPFLAGS = $(E2E_CPPFLAGS)
+%C%_test_few_descriptors_LDADD = $(E2E_LDADD)
 
 %C%_test_fids_SOURCES = %D%/test-fids.c
 %C%_test_fids_CPPFLAGS = $(E2E_CPPFLAGS)
