@@ -6,8 +6,22 @@
 #ifndef VENEER_LAYERS_FILE_H
 #define VENEER_LAYERS_FILE_H
 
+#include <fcntl.h>
+
 #include "node.h"
 
+/* What a real file is opened with, of the flags of a handle. */
+#define REALFILE_FLAGS (O_ACCMODE | O_APPEND | O_DSYNC | O_SYNC)
+
+/*
+ * A real file for @n, opened with @flags; shared if one is there. @ret_stx
+ * describes the topmost object; it may be NULL.
+ */
+int realfile_open(struct node *n, const struct call *c, int flags,
+		  struct realfile **ret, struct statx *ret_stx);
+/* A real file like @what, whose descriptor is taken over, also on failure. */
+int realfile_add(struct body *b, const struct realfile *what,
+		 struct realfile **ret);
 /*
  * The real file that has the data of @h now: the one it holds, or, when the
  * data moved since (copy-up), one opened afresh. Pinned until

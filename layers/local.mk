@@ -71,6 +71,7 @@ liblayers_a_SOURCES = \
 	%D%/real-path.h \
 	%D%/real.c \
 	%D%/real.h \
+	%D%/realfile.c \
 	%D%/redirect.c \
 	%D%/redirect.h \
 	%D%/remove.c \
