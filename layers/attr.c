@@ -99,7 +99,7 @@ tree_getattr(struct node *n, struct handle *h, const struct call *c,
 		r = owner_statx(n, AT(rf->fd, ""), &stx);
 		if (r == 0)
 			fill_attr(n, atomic_load(&n->body->layer), &stx, ret);
-		realfile_put(n->body, rf);
+		(void)realfile_done(n->body, rf);
 		return r;
 	}
 	r = access_begin(n, c, &a);
@@ -140,7 +140,7 @@ set_size(struct node *n, struct handle *h, const struct call *c, uint64_t size,
 		if (r == -EACCES)
 			r = real_truncate(node_upper(n), rf->fd, size);
 		ino_changed(n->body);
-		realfile_put(n->body, rf);
+		(void)realfile_done(n->body, rf);
 	}
 	if (r == 0)
 		r = file_drop_privs(n, c);
@@ -288,6 +288,8 @@ tree_setattr(struct node *n, struct handle *h, const struct call *c,
 			!has_size        ? COPYUP_META
 			: set->size == 0 ? COPYUP_TRUNCATED
 					 : COPYUP_DATA);
+	if (r == 0 && set->mask & (ATTR_SET_MODE | ATTR_SET_UID | ATTR_SET_GID))
+		r = realfile_keep(n, c);
 	if (r == 0 && has_size)
 		r = set_size(n, h, c, set->size, sets_mtime);
 	if (r == 0 && (set->mask & rest || set->mask == ATTR_SET_CTIME))

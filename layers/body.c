@@ -83,12 +83,19 @@ body_new(struct tree *t, const struct statx *stx, unsigned layer, uint64_t path,
 }
 
 static void
+drop_pin(struct body *b, int fd)
+{
+	if (fd < 0)
+		return;
+	fds_count(b->tree, -1);
+	(void)real_close(fd);
+}
+
+static void
 body_free(struct body *b)
 {
-	if (b->pin_fd >= 0)
-		(void)real_close(b->pin_fd);
-	if (b->pin_data_fd >= 0)
-		(void)real_close(b->pin_data_fd);
+	drop_pin(b, b->pin_fd);
+	drop_pin(b, b->pin_data_fd);
 	lock_table_free(b->locks);
 	free(b->index_name);
 	free(b->owner);

@@ -302,7 +302,7 @@ create_staged(struct change *ch, struct spec *s)
 }
 
 static int
-create_object(struct change *ch, struct spec *s)
+create_once(struct change *ch, struct spec *s)
 {
 	int r = permit_mknod(s->c, s->mode);
 
@@ -315,6 +315,15 @@ create_object(struct change *ch, struct spec *s)
 	if (ch->f.is_upper_whiteout || needs_stand_in(s))
 		return create_staged(ch, s);
 	return create_in_place(ch, s);
+}
+
+static int
+create_object(struct change *ch, struct spec *s)
+{
+	int r = create_once(ch, s);
+
+	return fds_shrink(ch->dir->body->tree, s->c, r) ? create_once(ch, s)
+							: r;
 }
 
 /* Names that new objects cannot have: they exist, or are the directory. */
@@ -419,6 +428,7 @@ adopt(struct change *ch, struct spec *s, struct node **ret,
 	if (!n)
 		return -ENOMEM;
 	r = file_handle_new(n, s->flags, take_fd(&s->fd), 0, ret_handle);
+	fds_sweep(t, s->c);
 	if (r < 0)
 		node_unref(n);
 	else

@@ -6,7 +6,8 @@
  * are more than fds.max, the hand goes round: who was used since it came by
  * last gets another turn, who is busy too; of the others the descriptors are
  * taken away under fds.lock, with nothing but trylocks, and closed after it.
- * They are opened again when they are wanted: directories by reopen.c.
+ * They are opened again when they are wanted: directories by reopen.c, files by
+ * realfile.c, what is being listed by readdir.c.
  *
  * A holder is freed only after fds_drop(), which needs fds.lock: nobody under
  * it is looking at one that goes.
@@ -17,7 +18,7 @@
 #include "node.h"
 
 /* Holders looked at before an ordinary sweep gives up. */
-#define SWEEP_STEPS 256
+#define SWEEP_STEPS 256u
 
 void
 fds_init(struct fds *f)
@@ -95,7 +96,7 @@ fds_count(struct tree *t, int delta)
 
 /* Under fds.lock: take from the holder at the hand what it has, or pass on. */
 static unsigned
-take_from_first(struct fds *f, int *ret)
+take_from_first(struct fds *f, const struct call *c, int *ret)
 {
 	struct fd_holder *h = TAILQ_FIRST(&f->clock);
 	unsigned nr = 0;
@@ -108,6 +109,12 @@ take_from_first(struct fds *f, int *ret)
 		switch ((enum fd_kind)h->kind) {
 		case FD_DIR:
 			nr = dir_take_fds(h, ret);
+			break;
+		case FD_FILE:
+			nr = realfile_take_fds(h, c, ret);
+			break;
+		case FD_STREAM:
+			nr = dirstream_take_fds(h, c, ret);
 			break;
 		}
 	if (nr > 0) {
@@ -123,7 +130,7 @@ take_from_first(struct fds *f, int *ret)
 
 /* Close until @target are left, or @steps holders were looked at. */
 static unsigned
-sweep(struct fds *f, unsigned target, unsigned steps)
+sweep(struct fds *f, const struct call *c, unsigned target, unsigned steps)
 {
 	unsigned nr, i, closed = 0;
 	int taken[2 * FDS_MAX_OF_ONE];
@@ -133,7 +140,7 @@ sweep(struct fds *f, unsigned target, unsigned steps)
 		(void)pthread_mutex_lock(&f->lock);
 		while (atomic_load(&f->nr) > target && steps > 0 &&
 		       f->nr_listed > 0 && nr <= FDS_MAX_OF_ONE) {
-			nr += take_from_first(f, taken + nr);
+			nr += take_from_first(f, c, taken + nr);
 			steps--;
 		}
 		(void)pthread_mutex_unlock(&f->lock);
@@ -149,9 +156,15 @@ fds_sweep(struct tree *t, const struct call *c)
 {
 	unsigned max = atomic_load_explicit(&t->fds.max, memory_order_relaxed);
 
-	(void)c;
-	if (atomic_load_explicit(&t->fds.nr, memory_order_relaxed) > max)
-		(void)sweep(&t->fds, max - max / 8, SWEEP_STEPS);
+	unsigned nr;
+
+	if (atomic_load_explicit(&t->fds.nr, memory_order_relaxed) <= max)
+		return;
+	/* Not twice round: what was just opened is to be used first. */
+	(void)pthread_mutex_lock(&t->fds.lock);
+	nr = MIN(t->fds.nr_listed, SWEEP_STEPS);
+	(void)pthread_mutex_unlock(&t->fds.lock);
+	(void)sweep(&t->fds, c, max - max / 8, nr);
 }
 
 bool
@@ -159,9 +172,8 @@ fds_shrink(struct tree *t, const struct call *c, int r)
 {
 	struct fds *f = &t->fds;
 
-	(void)c;
 	if (r != -EMFILE && r != -ENFILE)
 		return false;
-	return sweep(f, atomic_load(&f->nr) / 2,
+	return sweep(f, c, atomic_load(&f->nr) / 2,
 		     3 * atomic_load(&f->nr) + SWEEP_STEPS) > 0;
 }

@@ -16,7 +16,7 @@ struct call;
 struct tree;
 
 /* Who; says how they are taken away (fds.c). */
-enum fd_kind { FD_DIR };
+enum fd_kind { FD_DIR, FD_FILE, FD_STREAM };
 
 /* Embedded in an object that has descriptors; zero: it has none. */
 struct fd_holder {
@@ -79,5 +79,8 @@ bool fds_shrink(struct tree *t, const struct call *c, int r);
  * Under fds.lock; waits for no lock.
  */
 unsigned dir_take_fds(struct fd_holder *h, int *ret);
+unsigned realfile_take_fds(struct fd_holder *h, const struct call *c, int *ret);
+unsigned dirstream_take_fds(struct fd_holder *h, const struct call *c,
+			    int *ret);
 
 #endif

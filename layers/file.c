@@ -42,7 +42,9 @@ file_handle_new(struct node *n, int flags, int fd, unsigned generation,
 	r = realfile_add(n->body,
 			 &(struct realfile){ .fd = fd,
 					     .flags = flags & REALFILE_FLAGS,
-					     .generation = generation },
+					     .generation = generation,
+					     .dev = n->body->real_dev,
+					     .ino = n->body->real_ino },
 			 &h->real);
 	if (r < 0)
 		handle_unref(h);
@@ -68,7 +70,7 @@ open_directory(struct node *n, const struct call *c, int flags,
 	h = handle_new(n, flags);
 	if (!h)
 		return -ENOMEM;
-	h->stream = dirstream_new();
+	h->stream = dirstream_new(n->body->tree);
 	if (!h->stream) {
 		handle_unref(h);
 		return -ENOMEM;
@@ -218,14 +220,14 @@ tree_read(struct handle *h, const struct call *c, const struct iovec *iov,
 	if (r < 0)
 		return r;
 	if (c->nowait && layer_is_slow(b->tree, rf->layer)) {
-		(void)realfile_put(b, rf);
+		(void)realfile_done(b, rf);
 		return -EAGAIN;
 	}
 	nowait = c->nowait && !layer_of(b->tree, rf->layer)->is_memory;
 	n = real_preadv(rf->fd, iov, nr_iov, off, nowait);
 	if (nowait && n >= 0 && (size_t)n < iov_size(iov, nr_iov))
 		n = settle_short_read(rf->fd, off, n);
-	(void)realfile_put(b, rf);
+	(void)realfile_done(b, rf);
 	return n;
 }
 
@@ -295,7 +297,7 @@ tree_write(struct handle *h, const struct call *c, const struct iovec *iov,
 			 false);
 	if (n > 0)
 		ino_changed(b);
-	(void)realfile_put(b, rf);
+	(void)realfile_done(b, rf);
 	return n;
 }
 
@@ -321,7 +323,7 @@ tree_fsync(struct node *n, struct handle *h, const struct call *c,
 		r = realfile_get(h, c, &rf);
 		if (r == 0) {
 			r = real_fsync(u, rf->fd, datasync);
-			(void)realfile_put(n->body, rf);
+			(void)realfile_done(n->body, rf);
 		}
 		return r;
 	}

@@ -24,12 +24,20 @@ int realfile_add(struct body *b, const struct realfile *what,
 		 struct realfile **ret);
 /*
  * The real file that has the data of @h now: the one it holds, or, when the
- * data moved since (copy-up), one opened afresh. Pinned until
- * realfile_put(), whatever becomes of @h. -EAGAIN (nowait, must be opened).
+ * data moved since (copy-up), one opened afresh. Open and pinned until
+ * realfile_done(), whatever becomes of @h. -EAGAIN (nowait, must be opened).
  */
 int realfile_get(struct handle *h, const struct call *c, struct realfile **ret);
 /* Returns what close(2) said if that was the last reference, else 0. */
+int realfile_done(struct body *b, struct realfile *rf);
+/* The same for a reference from realfile_open() or realfile_add(). */
 int realfile_put(struct body *b, struct realfile *rf);
+/*
+ * The owner or mode of @n is about to change: what is open of it stays open
+ * from now on, unless that cannot keep us from opening it. Best effort;
+ * -EAGAIN (nowait).
+ */
+int realfile_keep(struct node *n, const struct call *c);
 
 /* A handle on @n whose real file is @fd (taken over, also on failure). */
 int file_handle_new(struct node *n, int flags, int fd, unsigned generation,
@@ -42,7 +50,7 @@ int file_handle_new(struct node *n, int flags, int fd, unsigned generation,
 int file_drop_privs(struct node *n, const struct call *c);
 
 /* readdir.c */
-struct dirstream *dirstream_new(void);
+struct dirstream *dirstream_new(struct tree *t);
 void dirstream_free(struct dirstream *s);
 
 #endif

@@ -187,6 +187,7 @@ layer_probe_upper(struct upper *u, int userxattr, tree_warn warn,
 	int r;
 
 	u->can_chown = has_capability(CAP_CHOWN);
+	u->ignores_modes = has_capability(CAP_DAC_OVERRIDE);
 	fd = real_tmpfile(u, u->work_fd, 0600);
 	u->has_tmpfile = fd >= 0;
 	r = probe_rename_whiteout(u);

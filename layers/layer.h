@@ -47,6 +47,7 @@ struct upper {
 	bool syncs_all; /* fsync=strict: metadata copies and directories too */
 	bool has_interlock; /* W/work/incompat keeps kernel mounts out */
 	bool can_chown; /* CAP_CHOWN: new objects get the client's owner */
+	bool ignores_modes; /* CAP_DAC_OVERRIDE: whatever is there opens */
 	atomic_bool can_clone; /* cleared by the first FICLONE that cannot */
 	atomic_uint next_temp;
 

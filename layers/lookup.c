@@ -311,6 +311,9 @@ lookup_pin(struct node *n, struct node *dir, struct at at, const struct call *c)
 	unsigned layer;
 	int fd, r = node_pin(n, at);
 
+	if (fds_shrink(n->body->tree, c, r))
+		r = node_pin(n, at);
+	fds_sweep(n->body->tree, c);
 	if (r < 0 || !atomic_load(&n->body->is_metacopy))
 		return r;
 	r = lookup_data_locked(n, dir, c, &fd, &layer);

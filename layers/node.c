@@ -217,6 +217,13 @@ node_is_shared(const struct node *n)
 	return __atomic_load_n(&n->refs, __ATOMIC_ACQUIRE) > 1;
 }
 
+static void
+set_pin(struct body *b, int *pin, int fd)
+{
+	*pin = fd;
+	fds_count(b->tree, 1);
+}
+
 int
 node_pin(struct node *n, struct at at)
 {
@@ -229,7 +236,7 @@ node_pin(struct node *n, struct at at)
 		if (fd < 0)
 			r = fd;
 		else
-			b->pin_fd = fd;
+			set_pin(b, &b->pin_fd, fd);
 	}
 	(void)pthread_mutex_unlock(&b->lock);
 	return r;
@@ -242,7 +249,7 @@ node_repin(struct node *n, int fd)
 
 	(void)pthread_mutex_lock(&b->lock);
 	if (b->pin_fd < 0) {
-		b->pin_fd = fd;
+		set_pin(b, &b->pin_fd, fd);
 	} else {
 		/* In place: others may be using the number right now. */
 		(void)dup3(fd, b->pin_fd, O_CLOEXEC);
@@ -258,7 +265,7 @@ node_pin_data(struct node *n, int fd, unsigned layer)
 
 	(void)pthread_mutex_lock(&b->lock);
 	if (b->pin_data_fd < 0) {
-		b->pin_data_fd = take_fd(&fd);
+		set_pin(b, &b->pin_data_fd, take_fd(&fd));
 		b->pin_data_layer = layer;
 	}
 	(void)pthread_mutex_unlock(&b->lock);

@@ -54,12 +54,21 @@ struct lock_table;
 
 /* A file opened in a layer, shared by handles that ask for the same. */
 struct realfile {
-	LIST_ENTRY(realfile) by_body; /* under body.lock */
-	unsigned refs; /* under body.lock */
-	int fd; /* owned; const */
-	unsigned layer; /* const; where it lies */
-	int flags; /* const; as given to real_open() */
-	unsigned generation; /* const; body.generation when opened */
+	/* under body.lock */
+	LIST_ENTRY(realfile) by_body;
+	unsigned refs; /* by handles and operations */
+	unsigned nr_users; /* operations under way */
+	int fd; /* owned; -1: closed; stays while there are users */
+
+	/* const */
+	struct body *body; /* borrowed: outlives it */
+	unsigned layer; /* where it lies */
+	int flags; /* as given to real_open() */
+	unsigned generation; /* body.generation when opened */
+	dev_t dev;
+	ino_t ino;
+
+	struct fd_holder fds;
 };
 
 /* What a directory has beyond other objects. */
@@ -130,6 +139,7 @@ struct body {
 	pthread_mutex_t lock;
 	/* under lock */
 	LIST_HEAD(, realfile) files; /* counted by handles; weak here */
+	bool keeps_files; /* they could not be opened again */
 	int pin_fd; /* owned O_PATH; -1. Of an object whose name is gone */
 	int pin_data_fd; /* likewise, where its data is another object's */
 	unsigned pin_data_layer;

@@ -17,6 +17,7 @@
 #include "cleanup.h"
 #include "file.h"
 #include "listing.h"
+#include "macros.h"
 #include "overlay.h"
 #include "owner.h"
 
@@ -26,15 +27,19 @@ struct dirstream {
 	pthread_mutex_t lock;
 	/* under lock */
 	struct listing *listing; /* owned; NULL: streaming, or not begun */
-	int fd; /* owned; -1: not streaming */
+	bool is_streaming;
+	bool is_at_end; /* streaming: nothing comes after next_off */
+	int fd; /* owned; -1: not streaming, or closed for now */
 	unsigned layer; /* const while streaming, else nothing */
 	uint64_t next_off; /* the cookie that buf[pos] comes after */
 	size_t pos, len;
-	char *buf; /* owned; STREAM_BUFFER bytes, while streaming */
+	char *buf; /* owned; STREAM_BUFFER bytes, while fd is open */
+	struct fd_holder fds;
+	struct tree *tree; /* borrowed; const */
 };
 
 struct dirstream *
-dirstream_new(void)
+dirstream_new(struct tree *t)
 {
 	struct dirstream *s = calloc(1, sizeof(*s));
 
@@ -42,6 +47,8 @@ dirstream_new(void)
 		return NULL;
 	(void)pthread_mutex_init(&s->lock, NULL);
 	s->fd = -1;
+	s->tree = t;
+	s->fds.kind = FD_STREAM;
 	return s;
 }
 
@@ -49,11 +56,38 @@ static void
 dirstream_stop(struct dirstream *s)
 {
 	listing_free(take_ptr(&s->listing));
+	fds_drop(s->tree, &s->fds);
 	if (s->fd >= 0)
 		(void)real_close(take_fd(&s->fd));
 	free(take_ptr(&s->buf));
+	s->is_streaming = s->is_at_end = false;
 	s->pos = s->len = 0;
 	s->next_off = 0;
+}
+
+/*
+ * It goes on later from next_off: cookies outlive the descriptor, or nobody
+ * could export the file system over NFS. But for ramfs, and tmpfs before Linux
+ * 6.6, where they count entries: those are left alone on their way.
+ */
+unsigned
+dirstream_take_fds(struct fd_holder *h, const struct call *c, int *ret)
+{
+	struct dirstream *s = container_of(h, struct dirstream, fds);
+	const struct layer *l;
+	unsigned nr = 0;
+
+	if (pthread_mutex_trylock(&s->lock))
+		return 0;
+	l = layer_of(s->tree, s->layer);
+	if (s->fd >= 0 && (s->is_at_end || !l->is_memory) &&
+	    !(c->nowait && l->is_slow)) {
+		ret[nr++] = take_fd(&s->fd);
+		free(take_ptr(&s->buf));
+		s->pos = s->len = 0;
+	}
+	(void)pthread_mutex_unlock(&s->lock);
+	return nr;
 }
 
 void
@@ -80,6 +114,45 @@ needs_listing(const struct node *n)
 	       layer_of(n->body->tree, d->lowers[0].layer)->has_oci_whiteouts;
 }
 
+/* Open the directory that is streamed, of @n, which is locked. */
+static int
+stream_open(struct dirstream *s, struct node *n)
+{
+	int fd, dir = dir_fd_of(n->body->dir, s->layer);
+	struct statx stx;
+
+	if (dir < 0)
+		return -ESTALE;
+	if (!s->buf)
+		s->buf = malloc(STREAM_BUFFER);
+	if (!s->buf)
+		return -ENOMEM;
+	fd = real_open(AT(dir, "."),
+		       O_RDONLY | O_DIRECTORY | (s->layer == 0 ? 0 : O_NOATIME),
+		       &stx);
+	if (fd < 0)
+		return fd;
+	s->fd = fd;
+	fds_add(s->tree, &s->fds, 1);
+	return 0;
+}
+
+/* The same after it was closed: where @off is. */
+static int
+stream_reopen(struct dirstream *s, struct node *n, const struct call *c,
+	      uint64_t off)
+{
+	int r = stream_open(s, n);
+
+	if (fds_shrink(s->tree, c, r))
+		r = stream_open(s, n);
+	if (r == 0 && real_seek(s->fd, off, SEEK_SET) < 0)
+		r = -EIO;
+	s->next_off = off;
+	s->is_at_end = false;
+	return r;
+}
+
 /*
  * Decide how to list @n, which is locked, and begin. Only here, at offset 0,
  * so that a rewind shows what is new and a copied-up directory as merged.
@@ -88,8 +161,7 @@ static int
 dirstream_start(struct dirstream *s, struct node *n, const struct call *c)
 {
 	struct dir *d = n->body->dir;
-	bool is_upper = d->has_upper;
-	struct statx stx;
+	int r;
 
 	dirstream_stop(s);
 	if (needs_listing(n)) {
@@ -99,13 +171,11 @@ dirstream_start(struct dirstream *s, struct node *n, const struct call *c)
 		return listing_read(n, c, &s->listing);
 	}
 	s->layer = dir_top_layer(d);
-	s->buf = malloc(STREAM_BUFFER);
-	if (!s->buf)
-		return -ENOMEM;
-	s->fd = real_open(AT(is_upper ? d->upper_fd : d->lowers[0].fd, "."),
-			  O_RDONLY | O_DIRECTORY | (is_upper ? 0 : O_NOATIME),
-			  &stx);
-	return s->fd < 0 ? s->fd : 0;
+	r = stream_open(s, n);
+	if (fds_shrink(s->tree, c, r))
+		r = stream_open(s, n);
+	s->is_streaming = r == 0;
+	return r;
 }
 
 /* Fill in what is special about "." and "..". Returns false for others. */
@@ -171,25 +241,42 @@ stream_fill(struct dirstream *s)
 	return n > 0;
 }
 
+/* Have what comes after @off next. 0: there is nothing; 1 or errno. */
 static int
-stream_list(struct dirstream *s, struct node *n, uint64_t off, dirent_emit emit,
-	    void *ctx)
+stream_go_to(struct dirstream *s, struct node *n, const struct call *c,
+	     uint64_t off)
 {
-	const struct dirent64 *raw;
-	struct dirent_info e;
 	int64_t at;
 	int r;
 
-	if (off != s->next_off) {
-		at = real_seek(s->fd, off, SEEK_SET);
-		if (at < 0)
-			return (int)at;
-		s->pos = s->len = 0;
-		s->next_off = off;
+	if (s->fd < 0 && s->is_at_end && off == s->next_off)
+		return 0;
+	if (s->fd < 0) {
+		r = stream_reopen(s, n, c, off);
+		return r < 0 ? r : 1;
 	}
+	if (off == s->next_off)
+		return 1;
+	at = real_seek(s->fd, off, SEEK_SET);
+	if (at < 0)
+		return (int)at;
+	s->pos = s->len = 0;
+	s->next_off = off;
+	s->is_at_end = false;
+	return 1;
+}
+
+static int
+stream_list(struct dirstream *s, struct node *n, dirent_emit emit, void *ctx)
+{
+	const struct dirent64 *raw;
+	struct dirent_info e;
+	int r;
+
 	for (;;) {
 		if (s->pos == s->len) {
 			r = stream_fill(s);
+			s->is_at_end = r == 0;
 			if (r <= 0)
 				return r;
 		}
@@ -230,7 +317,8 @@ tree_readdir(struct handle *h, const struct call *c, uint64_t off,
 		return r;
 	lock = &s->lock;
 	RETURN_IF_SLOW(n->body->tree, dir_top_layer(n->body->dir), c);
-	is_begun = s->listing || s->fd >= 0;
+	fds_use(&s->fds);
+	is_begun = s->listing || s->is_streaming;
 	if (off == 0 || !is_begun) {
 		r = dirstream_start(s, n, c);
 		if (r < 0)
@@ -238,5 +326,9 @@ tree_readdir(struct handle *h, const struct call *c, uint64_t off,
 	}
 	if (s->listing)
 		return listing_emit(s->listing, off, emit, ctx);
-	return stream_list(s, n, off, emit, ctx);
+	r = stream_go_to(s, n, c, off);
+	if (r > 0)
+		r = stream_list(s, n, emit, ctx);
+	fds_sweep(s->tree, c);
+	return r;
 }

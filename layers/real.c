@@ -94,6 +94,16 @@ real_open(struct at at, int flags, struct statx *ret_stx)
 	return take_fd(&fd);
 }
 
+bool
+real_may_open(int fd, int flags)
+{
+	int mode = (flags & O_ACCMODE) == O_RDONLY   ? R_OK
+		   : (flags & O_ACCMODE) == O_WRONLY ? W_OK
+						     : R_OK | W_OK;
+
+	return faccessat(fd, "", mode, AT_EACCESS | AT_EMPTY_PATH) == 0;
+}
+
 ssize_t
 real_getdents(int fd, void *buf, size_t size)
 {

@@ -45,6 +45,8 @@ int real_open_dir(struct at at);
  * is not allowed.
  */
 int real_open(struct at at, int flags, struct statx *ret_stx);
+/* Would real_open() with @flags get the object behind the open @fd again? */
+bool real_may_open(int fd, int flags);
 /* Raw entries (struct dirent64) from an open directory; 0 at the end. */
 ssize_t real_getdents(int fd, void *buf, size_t size);
 ssize_t real_readlink(struct at at, char *buf, size_t size);

@@ -10,6 +10,7 @@
 
 #include "cleanup.h"
 #include "copyup.h"
+#include "file.h"
 #include "overlay.h"
 #include "owner.h"
 #include "permit.h"
@@ -219,6 +220,8 @@ tree_setxattr(struct node *n, struct handle *h, const struct call *c,
 	/* ovl_xattr_set(): the name needs no upper entry, only the object. */
 	if (!body_is_upper(n->body))
 		r = copyup_node(n, c, COPYUP_META);
+	if (r == 0 && strcmp(x.stored, "system.posix_acl_access") == 0)
+		r = realfile_keep(n, c);
 	if (r == 0)
 		r = store(n, c, x.stored, value, size, flags);
 	if (r == -EPERM && value && owner_keeps_xattr(t, x.shown)) {
