@@ -77,7 +77,8 @@ struct dir {
 	/* under lock */
 	int upper_fd; /* owned O_PATH; -1 */
 	bool has_upper; /* it is in the upper */
-	bool is_closed; /* all descriptors are -1 until the next lock_dir_*() */
+	atomic_bool is_closed; /* all descriptors are -1 until the next
+				  lock_dir_*(); a hint without lock */
 	bool is_removed; /* rmdir()ed: nothing can be created in it */
 	bool is_marked_impure; /* upper may hold children with an origin */
 	bool has_renumbered; /* a child in memory shows another number than
