@@ -22,18 +22,20 @@
 #include "owner.h"
 
 #define STREAM_BUFFER 32768
+/* As much is kept of a directory in memory that is closed half-way. */
+#define REST_MAX (8 * STREAM_BUFFER)
 
 struct dirstream {
 	pthread_mutex_t lock;
 	/* under lock */
 	struct listing *listing; /* owned; NULL: streaming, or not begun */
 	bool is_streaming;
-	bool is_at_end; /* streaming: nothing comes after next_off */
+	bool is_rest; /* streaming: nothing comes after what is in buf */
 	int fd; /* owned; -1: not streaming, or closed for now */
 	unsigned layer; /* const while streaming, else nothing */
 	uint64_t next_off; /* the cookie that buf[pos] comes after */
 	size_t pos, len;
-	char *buf; /* owned; STREAM_BUFFER bytes, while fd is open */
+	char *buf; /* owned; of STREAM_BUFFER bytes while fd is open */
 	struct fd_holder fds;
 	struct tree *tree; /* borrowed; const */
 };
@@ -60,15 +62,37 @@ dirstream_stop(struct dirstream *s)
 	if (s->fd >= 0)
 		(void)real_close(take_fd(&s->fd));
 	free(take_ptr(&s->buf));
-	s->is_streaming = s->is_at_end = false;
+	s->is_streaming = s->is_rest = false;
 	s->pos = s->len = 0;
 	s->next_off = 0;
+}
+
+/* Have all that is left in the buffer, if it is not too much. */
+static bool
+stream_read_rest(struct dirstream *s)
+{
+	ssize_t n = 1;
+	char *p;
+
+	s->len -= s->pos;
+	memmove(s->buf, s->buf + s->pos, s->len);
+	s->pos = 0;
+	while (n > 0 && s->len < REST_MAX) {
+		p = realloc(s->buf, s->len + STREAM_BUFFER);
+		if (!p)
+			return false;
+		s->buf = p;
+		n = real_getdents(s->fd, s->buf + s->len, STREAM_BUFFER);
+		s->len += n > 0 ? (size_t)n : 0;
+	}
+	s->is_rest = n == 0;
+	return s->is_rest;
 }
 
 /*
  * It goes on later from next_off: cookies outlive the descriptor, or nobody
  * could export the file system over NFS. But for ramfs, and tmpfs before Linux
- * 6.6, where they count entries: those are left alone on their way.
+ * 6.6, where they count entries: what is left there is read at once.
  */
 unsigned
 dirstream_take_fds(struct fd_holder *h, const struct call *c, int *ret)
@@ -80,11 +104,13 @@ dirstream_take_fds(struct fd_holder *h, const struct call *c, int *ret)
 	if (pthread_mutex_trylock(&s->lock))
 		return 0;
 	l = layer_of(s->tree, s->layer);
-	if (s->fd >= 0 && (s->is_at_end || !l->is_memory) &&
-	    !(c->nowait && l->is_slow)) {
+	if (s->fd >= 0 && !(c->nowait && l->is_slow) &&
+	    (s->is_rest || !l->is_memory || stream_read_rest(s))) {
 		ret[nr++] = take_fd(&s->fd);
-		free(take_ptr(&s->buf));
-		s->pos = s->len = 0;
+		if (!s->is_rest || s->pos == s->len) {
+			free(take_ptr(&s->buf));
+			s->pos = s->len = 0;
+		}
 	}
 	(void)pthread_mutex_unlock(&s->lock);
 	return nr;
@@ -123,8 +149,9 @@ stream_open(struct dirstream *s, struct node *n)
 
 	if (dir < 0)
 		return -ESTALE;
-	if (!s->buf)
-		s->buf = malloc(STREAM_BUFFER);
+	free(s->buf);
+	s->pos = s->len = 0;
+	s->buf = malloc(STREAM_BUFFER);
 	if (!s->buf)
 		return -ENOMEM;
 	fd = real_open(AT(dir, "."),
@@ -149,7 +176,7 @@ stream_reopen(struct dirstream *s, struct node *n, const struct call *c,
 	if (r == 0 && real_seek(s->fd, off, SEEK_SET) < 0)
 		r = -EIO;
 	s->next_off = off;
-	s->is_at_end = false;
+	s->is_rest = false;
 	return r;
 }
 
@@ -207,6 +234,7 @@ stream_entry(struct dirstream *s, struct node *n, const struct dirent64 *raw,
 {
 	struct tree *t = n->body->tree;
 	struct statx stx;
+	struct at at;
 	int r;
 
 	*ret = (struct dirent_info){
@@ -221,11 +249,15 @@ stream_entry(struct dirstream *s, struct node *n, const struct dirent64 *raw,
 		ret->d_type = owner_d_type(t, AT(s->fd, raw->d_name));
 	if (raw->d_type != DT_CHR && raw->d_type != DT_UNKNOWN)
 		return 1;
-	r = real_statx(AT(s->fd, raw->d_name), &stx);
+	at = AT(s->fd < 0 ? dir_fd_of(n->body->dir, s->layer) : s->fd,
+		raw->d_name);
+	if (at.fd < 0)
+		return -ESTALE;
+	r = real_statx(at, &stx);
 	if (r < 0)
 		return r == -ENOENT ? 0 : r;
 	ret->d_type = IFTODT(stx.stx_mode);
-	r = whiteout_is(t, AT(s->fd, raw->d_name), &stx);
+	r = whiteout_is(t, at, &stx);
 	return r < 0 ? r : !r;
 }
 
@@ -241,29 +273,24 @@ stream_fill(struct dirstream *s)
 	return n > 0;
 }
 
-/* Have what comes after @off next. 0: there is nothing; 1 or errno. */
+/* Have what comes after @off next. */
 static int
 stream_go_to(struct dirstream *s, struct node *n, const struct call *c,
 	     uint64_t off)
 {
 	int64_t at;
-	int r;
 
-	if (s->fd < 0 && s->is_at_end && off == s->next_off)
-		return 0;
-	if (s->fd < 0) {
-		r = stream_reopen(s, n, c, off);
-		return r < 0 ? r : 1;
-	}
+	if (s->fd < 0 && !(s->is_rest && off == s->next_off))
+		return stream_reopen(s, n, c, off);
 	if (off == s->next_off)
-		return 1;
+		return 0;
 	at = real_seek(s->fd, off, SEEK_SET);
 	if (at < 0)
 		return (int)at;
 	s->pos = s->len = 0;
 	s->next_off = off;
-	s->is_at_end = false;
-	return 1;
+	s->is_rest = false;
+	return 0;
 }
 
 static int
@@ -275,8 +302,8 @@ stream_list(struct dirstream *s, struct node *n, dirent_emit emit, void *ctx)
 
 	for (;;) {
 		if (s->pos == s->len) {
-			r = stream_fill(s);
-			s->is_at_end = r == 0;
+			r = s->fd < 0 ? 0 : stream_fill(s);
+			s->is_rest = r == 0;
 			if (r <= 0)
 				return r;
 		}
@@ -327,7 +354,7 @@ tree_readdir(struct handle *h, const struct call *c, uint64_t off,
 	if (s->listing)
 		return listing_emit(s->listing, off, emit, ctx);
 	r = stream_go_to(s, n, c, off);
-	if (r > 0)
+	if (r == 0)
 		r = stream_list(s, n, emit, ctx);
 	fds_sweep(s->tree, c);
 	return r;

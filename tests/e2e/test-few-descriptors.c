@@ -127,7 +127,6 @@ prepare(void)
 static void
 merged_directories(void)
 {
-	take_fids("m");
 	CHECK(harness_nr_fds(&h) < limit);
 	use_fids("new");
 	use_fids("newer");
@@ -174,6 +173,110 @@ removed_directories(void)
 	CHECK_EQ(0, p9_clunk(&c, 3));
 }
 
+/*
+ * Open files, written in turns; some lose their names, and every one has what
+ * was written to it.
+ */
+static void
+open_files(void)
+{
+	unsigned nr = limit * 4, i, round;
+	char name[32], want[32], buf[32];
+
+	CHECK_EQ(0, p9_mkdir(&c, 0, "o", 0755, 0));
+	CHECK_EQ(0, p9_walk(&c, 0, 3, "o"));
+	for (i = 0; i < nr; i++) {
+		CHECK_EQ(0, p9_walk(&c, 3, 10 + i, ""));
+		(void)snprintf(name, sizeof(name), "f%u", i);
+		CHECK_EQ(0, p9_lcreate(&c, 10 + i, name, 2, 0600, 0));
+	}
+	for (round = 0; round < 3; round++) {
+		for (i = 0; i < nr; i++) {
+			(void)snprintf(want, sizeof(want), "%u in %u", i,
+				       round);
+			CHECK_EQ(strlen(want),
+				 p9_write(&c, 10 + i, 0, want, strlen(want)));
+		}
+		for (i = 0; i < nr; i++) {
+			(void)snprintf(want, sizeof(want), "%u in %u", i,
+				       round);
+			CHECK_EQ(strlen(want),
+				 p9_read(&c, 10 + i, 0, buf, sizeof(buf)));
+			CHECK(memcmp(want, buf, strlen(want)) == 0);
+		}
+		CHECK(harness_nr_fds(&h) < limit);
+		/* What has no name is pinned: so only some. */
+		for (i = 0; i < limit / 8; i++) {
+			(void)snprintf(name, sizeof(name), "f%u",
+				       i * 3 + round);
+			CHECK_EQ(0, p9_unlinkat(&c, 3, name, 0));
+		}
+	}
+	for (i = 0; i < nr; i++)
+		CHECK_EQ(0, p9_clunk(&c, 10 + i));
+	CHECK_EQ(0, p9_clunk(&c, 3));
+}
+
+/* A lock stays while the file under it is closed. */
+static void
+locked_file(void)
+{
+	struct p9 other;
+	char name[32];
+	unsigned i;
+
+	harness_attach(&h, &other, 1000);
+	CHECK_EQ(0, p9_walk(&c, 0, 4, ""));
+	CHECK_EQ(0, p9_lcreate(&c, 4, "locked", 2, 0600, 0));
+	CHECK_EQ(0, p9_lock(&c, 4, 1, 0, 10, 7, "guest"));
+	for (i = 0; i < limit * 2; i++) {
+		CHECK_EQ(0, p9_walk(&c, 1, 10 + i, dir_name(i, name)));
+		CHECK_EQ(0, p9_lopen(&c, 10 + i, 0x10000, NULL));
+	}
+	CHECK_EQ(0, p9_walk(&other, 0, 1, "locked"));
+	CHECK_EQ(0, p9_lopen(&other, 1, 2, NULL));
+	CHECK_EQ(1, p9_lock(&other, 1, 1, 5, 1, 8, "guest"));
+	CHECK_EQ(4, p9_write(&c, 4, 0, "text", 4));
+	CHECK(harness_nr_fds(&h) < limit);
+	for (i = 0; i < limit * 2; i++)
+		CHECK_EQ(0, p9_clunk(&c, 10 + i));
+	CHECK_EQ(0, p9_clunk(&c, 4));
+	CHECK_EQ(0, p9_lock(&other, 1, 1, 5, 1, 8, "guest"));
+	p9_close(&other);
+}
+
+/* Directories being listed: each goes on where it was. */
+static void
+open_listings(void)
+{
+	static struct p9_dirent e[2];
+	unsigned nr = limit * 2, i, k, seen;
+	char name[32];
+	uint64_t *offs = calloc(nr, sizeof(*offs));
+
+	CHECK(offs);
+	for (i = 0; i < nr; i++) {
+		CHECK_EQ(0, p9_walk(&c, 1, 10 + i, dir_name(i, name)));
+		CHECK_EQ(0, p9_lopen(&c, 10 + i, 0x10000, NULL));
+	}
+	/* ".", "..", "sub" and three files. */
+	for (k = 0, seen = 0; k < 6; k++) {
+		for (i = 0; i < nr; i++) {
+			int r = p9_readdir(&c, 10 + i, offs[i], 40, e, 1);
+
+			CHECK_EQ(1, r);
+			offs[i] = e[0].off;
+			seen += strcmp(e[0].name, "sub") == 0;
+		}
+	}
+	CHECK_EQ(nr, seen);
+	for (i = 0; i < nr; i++) {
+		CHECK_EQ(0, p9_readdir(&c, 10 + i, offs[i], 40, e, 1));
+		CHECK_EQ(0, p9_clunk(&c, 10 + i));
+	}
+	free(offs);
+}
+
 int
 main(void)
 {
@@ -187,8 +290,12 @@ main(void)
 	CHECK(paths);
 	prepare();
 	harness_attach(&h, &c, 0);
+	take_fids("m");
+	open_listings();
+	locked_file();
 	merged_directories();
 	removed_directories();
+	open_files();
 	/* Without redirects all of it is copied up for that. */
 	if (geteuid() == 0)
 		moved_directories();
