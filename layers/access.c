@@ -143,9 +143,9 @@ access_pinned(struct node *n, struct access *ret)
 {
 	struct body *b = n->body;
 
-	(void)pthread_mutex_lock(&b->lock);
+	(void)pthread_mutex_lock(body_lock(b));
 	ret->at = AT(b->pin_fd, "");
-	(void)pthread_mutex_unlock(&b->lock);
+	(void)pthread_mutex_unlock(body_lock(b));
 	ret->locked = NULL;
 	ret->layer = atomic_load(&b->layer);
 	return ret->at.fd < 0 ? -ESTALE : 0;

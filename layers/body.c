@@ -65,7 +65,6 @@ body_new(struct tree *t, const struct statx *stx, unsigned layer, uint64_t path,
 		    (stx->stx_mode & (S_ISUID | S_ISGID)) != 0);
 	b->is_own =
 		layer == 0 && path == ino_to_path(t, b->real_dev, b->real_ino);
-	(void)pthread_mutex_init(&b->lock, NULL);
 	LIST_INIT(&b->files);
 	LIST_INIT(&b->nodes);
 	b->pin_fd = b->pin_data_fd = -1;
@@ -102,7 +101,6 @@ body_free(struct body *b)
 	if (b->dir)
 		fds_drop(b->tree, &b->dir->fds);
 	dir_free(b->dir);
-	(void)pthread_mutex_destroy(&b->lock);
 	free(b);
 }
 

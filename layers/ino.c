@@ -104,5 +104,5 @@ ino_changed(struct body *b)
 {
 	atomic_fetch_add_explicit(&b->nr_writes, 1, memory_order_relaxed);
 	if (b->dir) /* what a walk remembers of it is out of date */
-		atomic_store(&b->seen_ms, node_now_ms() - NODE_SEEN_MS);
+		atomic_store(&b->dir->seen_ms, node_now_ms() - NODE_SEEN_MS);
 }

@@ -28,14 +28,14 @@ locks_of(struct body *b)
 	struct lock_host *host;
 	struct lock_table *t;
 
-	(void)pthread_mutex_lock(&b->lock);
+	(void)pthread_mutex_lock(body_lock(b));
 	if (!b->locks) {
 		host = is_mirrored(b) ? lock_host_new() : NULL;
 		if (host || !is_mirrored(b))
 			b->locks = lock_table_new(host);
 	}
 	t = b->locks;
-	(void)pthread_mutex_unlock(&b->lock);
+	(void)pthread_mutex_unlock(body_lock(b));
 	return t;
 }
 

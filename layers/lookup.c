@@ -194,11 +194,12 @@ lookup_passing(struct node *dir, struct name name, struct ident *ret)
 	struct node *n = node_find(dir, name);
 
 	if (n && n->body->dir && !n->body->dir->is_closed &&
-	    node_now_ms() - atomic_load(&n->body->seen_ms) < NODE_SEEN_MS) {
+	    node_now_ms() - atomic_load(&n->body->dir->seen_ms) <
+		    NODE_SEEN_MS) {
 		*ret = (struct ident){
 			.path = n->body->path,
 			.type = n->body->type,
-			.version = atomic_load(&n->body->seen_version),
+			.version = atomic_load(&n->body->dir->seen_version),
 		};
 		return n;
 	}

@@ -228,18 +228,24 @@ int
 node_pin(struct node *n, struct at at)
 {
 	struct body *b = n->body;
-	int fd = -1, r = 0;
+	bool is_pinned;
+	int fd;
 
-	(void)pthread_mutex_lock(&b->lock);
-	if (b->pin_fd < 0) {
-		fd = real_open_path(at);
-		if (fd < 0)
-			r = fd;
-		else
-			set_pin(b, &b->pin_fd, fd);
-	}
-	(void)pthread_mutex_unlock(&b->lock);
-	return r;
+	(void)pthread_mutex_lock(body_lock(b));
+	is_pinned = b->pin_fd >= 0;
+	(void)pthread_mutex_unlock(body_lock(b));
+	if (is_pinned)
+		return 0;
+	fd = real_open_path(at);
+	if (fd < 0)
+		return fd;
+	(void)pthread_mutex_lock(body_lock(b));
+	if (b->pin_fd < 0)
+		set_pin(b, &b->pin_fd, take_fd(&fd));
+	(void)pthread_mutex_unlock(body_lock(b));
+	if (fd >= 0)
+		(void)real_close(fd);
+	return 0;
 }
 
 void
@@ -247,7 +253,7 @@ node_repin(struct node *n, int fd)
 {
 	struct body *b = n->body;
 
-	(void)pthread_mutex_lock(&b->lock);
+	(void)pthread_mutex_lock(body_lock(b));
 	if (b->pin_fd < 0) {
 		set_pin(b, &b->pin_fd, fd);
 	} else {
@@ -255,7 +261,7 @@ node_repin(struct node *n, int fd)
 		(void)dup3(fd, b->pin_fd, O_CLOEXEC);
 		(void)real_close(fd);
 	}
-	(void)pthread_mutex_unlock(&b->lock);
+	(void)pthread_mutex_unlock(body_lock(b));
 }
 
 void
@@ -263,12 +269,12 @@ node_pin_data(struct node *n, int fd, unsigned layer)
 {
 	struct body *b = n->body;
 
-	(void)pthread_mutex_lock(&b->lock);
+	(void)pthread_mutex_lock(body_lock(b));
 	if (b->pin_data_fd < 0) {
 		set_pin(b, &b->pin_data_fd, take_fd(&fd));
 		b->pin_data_layer = layer;
 	}
-	(void)pthread_mutex_unlock(&b->lock);
+	(void)pthread_mutex_unlock(body_lock(b));
 	if (fd >= 0)
 		(void)real_close(fd);
 }
@@ -279,11 +285,11 @@ node_pinned_data(struct node *n, int *ret_fd, unsigned *ret_layer)
 	struct body *b = n->body;
 	int fd = -ESTALE;
 
-	(void)pthread_mutex_lock(&b->lock);
+	(void)pthread_mutex_lock(body_lock(b));
 	if (b->pin_data_fd >= 0)
 		fd = real_open_path(AT(b->pin_data_fd, ""));
 	*ret_layer = b->pin_data_layer;
-	(void)pthread_mutex_unlock(&b->lock);
+	(void)pthread_mutex_unlock(body_lock(b));
 	if (fd < 0)
 		return fd;
 	*ret_fd = fd;

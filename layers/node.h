@@ -20,7 +20,9 @@
  *   5. tree.copyup_lock     who is copying what up, who waits for that; never
  *                           held over I/O; wakers are called without it.
  *                           tree_unpark() takes it below a caller's own lock
- *   6. body.lock            real files, generation, pin
+ *   6. body_lock()          real files, generation, pin; of one body only, as
+ *                           bodies share them; never held over I/O
+ *      owner_lock()         body.owner; held over the reading of it
  *   7. tree.names_lock      the tables, reference counts that reach 0
  *   8. fds.lock             who has descriptors; below it only trylocks
  *
@@ -54,7 +56,7 @@ struct lock_table;
 
 /* A file opened in a layer, shared by handles that ask for the same. */
 struct realfile {
-	/* under body.lock */
+	/* under body_lock() */
 	LIST_ENTRY(realfile) by_body;
 	unsigned refs; /* by handles and operations */
 	unsigned nr_users; /* operations under way */
@@ -90,7 +92,9 @@ struct dir {
 		bool has_xwhiteouts; /* opaque=x: files may be whiteouts */
 	} * lowers; /* owned, topmost first */
 	struct fd_holder fds;
-	/* Of the root, all but is_marked_impure is const. */
+	/* When a walk last looked (ms), and what it saw. */
+	atomic_uint seen_ms, seen_version;
+	/* Of the root, what is under lock is const but for is_marked_impure. */
 };
 
 /*
@@ -100,16 +104,28 @@ struct dir {
  */
 struct body {
 	struct tree *tree; /* borrowed: outlives it; const */
-	struct hash_entry by_real; /* under tree.names_lock */
-	bool is_hashed; /* under tree.names_lock */
-	unsigned refs; /* under tree.names_lock; by nodes */
-	LIST_HEAD(, node) nodes; /* its names; under tree.names_lock */
-	mode_t type; /* S_IFMT; const */
+	struct dir *dir; /* owned; NULL: no directory; const */
 	uint64_t path; /* ident.path; const */
-	bool is_own; /* path is that of its own inode in the upper; const */
 	uint64_t salt; /* nr_writes counts from there: no other body's, nor
 			  an earlier server's; const */
-	struct hash_entry by_path; /* under tree.names_lock */
+	mode_t type; /* S_IFMT; const */
+
+	/* under tree.names_lock */
+	unsigned refs; /* by nodes */
+	struct hash_entry by_path;
+	struct hash_entry by_real;
+	LIST_HEAD(, node) nodes; /* its names */
+	bool is_hashed; /* by_real */
+
+	bool is_own; /* path is that of its own inode in the upper; const */
+	atomic_bool may_have_suid; /* writes must look at suid and sgid */
+	/*
+	 * The topmost object has no data of its own (overlayfs's metacopy);
+	 * cleared, with the generation, when data is copied up. The blocks
+	 * of the data are what users see of it: const.
+	 */
+	atomic_bool is_metacopy;
+	bool keeps_files; /* under body_lock(); they could not be opened again */
 	/*
 	 * Where the topmost real object is. Written with the parent's
 	 * dir.lock (a directory: its own too) exclusive at copy-up; read
@@ -120,14 +136,6 @@ struct body {
 	ino_t real_ino;
 	atomic_uint generation; /* moves when the data moves to another file */
 	atomic_uint nr_writes; /* content changes seen by us */
-	/* Directories: when a walk last looked (ms), and what it saw. */
-	atomic_uint seen_ms, seen_version;
-	/*
-	 * The topmost object has no data of its own (overlayfs's metacopy);
-	 * cleared, with the generation, when data is copied up. The blocks
-	 * of the data are what users see of it: const.
-	 */
-	atomic_bool is_metacopy;
 	uint64_t data_blocks_512;
 	/* Links of the topmost lower object, no directory; 0: none. Const */
 	uint32_t lower_nlink;
@@ -136,17 +144,15 @@ struct body {
 	char *index_name; /* owned; its entry in W/index, once it has one.
 			     Written before layer, const then */
 	atomic_uint protattr; /* protattr.c's; 0: not asked yet */
-	atomic_bool may_have_suid; /* writes must look at suid and sgid */
-	pthread_mutex_t lock;
-	/* under lock */
-	LIST_HEAD(, realfile) files; /* counted by handles; weak here */
-	bool keeps_files; /* they could not be opened again */
+
+	/* under body_lock() */
 	int pin_fd; /* owned O_PATH; -1. Of an object whose name is gone */
 	int pin_data_fd; /* likewise, where its data is another object's */
 	unsigned pin_data_layer;
+	LIST_HEAD(, realfile) files; /* counted by handles; weak here */
 	struct lock_table *locks; /* owned; NULL before the first lock */
-	struct owner_known *owner; /* owned; owner.c's, or NULL */
-	struct dir *dir; /* owned; NULL: no directory; const */
+	struct owner_known *owner; /* owned; owner.c's, or NULL; under
+				      owner_lock() */
 };
 
 struct node {
@@ -174,12 +180,13 @@ struct handle {
 	atomic_uint refs;
 	struct node *node; /* counted; const */
 	int flags; /* const; host O_* */
-	struct realfile *real; /* counted; under body.lock; regular files */
+	struct realfile *real; /* counted; under body_lock(); regular files */
 	struct dirstream *stream; /* owned; directories; has its own lock */
 	atomic_bool has_locks; /* some may be in the body's lock table */
 };
 
 #define TREE_MAX_DEVICES 255
+#define NR_BODY_LOCKS 64
 
 struct tree {
 	/* const after tree_open() */
@@ -210,6 +217,10 @@ struct tree {
 	pthread_mutex_t copyup_lock;
 	pthread_cond_t copyup_done; /* some copy-up ended; with copyup_lock */
 	LIST_HEAD(, claim) copyups; /* running ones; under copyup_lock */
+
+	/* Bodies share them: there are too many to have one each. */
+	pthread_mutex_t body_locks[NR_BODY_LOCKS];
+	pthread_mutex_t owner_locks[NR_BODY_LOCKS];
 
 	pthread_mutex_t names_lock;
 	struct hash names; /* nodes by (parent, name) */
@@ -473,6 +484,18 @@ index_is_linked_up(const struct node *n)
 {
 	return !n->body->index_name ||
 	       __atomic_load_n(&n->is_linked_up, __ATOMIC_ACQUIRE);
+}
+
+static inline pthread_mutex_t *
+body_lock(const struct body *b)
+{
+	return &b->tree->body_locks[hash_mix((uintptr_t)b) % NR_BODY_LOCKS];
+}
+
+static inline pthread_mutex_t *
+owner_lock(const struct body *b)
+{
+	return &b->tree->owner_locks[hash_mix((uintptr_t)b) % NR_BODY_LOCKS];
 }
 
 static inline bool

@@ -260,8 +260,8 @@ owner_show_node(struct node *n, struct at at, struct statx *stx)
 
 	if (!b->tree->layers.features.maps_owner)
 		return 0;
-	(void)pthread_mutex_lock(&b->lock);
-	lock = &b->lock; /* also over the reading: see owner_forget() */
+	(void)pthread_mutex_lock(owner_lock(b));
+	lock = owner_lock(b); /* also over the reading: see owner_forget() */
 	k = b->owner;
 	if (!k)
 		k = b->owner = calloc(1, sizeof(*k));
@@ -284,10 +284,10 @@ owner_show_node(struct node *n, struct at at, struct statx *stx)
 void
 owner_forget(struct body *b)
 {
-	(void)pthread_mutex_lock(&b->lock);
+	(void)pthread_mutex_lock(owner_lock(b));
 	if (b->owner)
 		b->owner->is_set = false;
-	(void)pthread_mutex_unlock(&b->lock);
+	(void)pthread_mutex_unlock(owner_lock(b));
 }
 
 int

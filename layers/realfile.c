@@ -21,7 +21,7 @@
 #include "lookup.h"
 #include "macros.h"
 
-/* Under b->lock: an operation begins with @rf, which is open. */
+/* Under body_lock(): an operation begins with @rf, which is open. */
 static void
 use(struct realfile *rf)
 {
@@ -30,7 +30,7 @@ use(struct realfile *rf)
 	fds_use(&rf->fds);
 }
 
-/* Under b->lock: a real file that serves @flags as well, in use; or NULL. */
+/* Under body_lock(): a real file that serves @flags as well, in use; or NULL. */
 static struct realfile *
 find_shared(struct body *b, int flags)
 {
@@ -59,9 +59,9 @@ realfile_add(struct body *b, const struct realfile *what, struct realfile **ret)
 	rf->refs = 1;
 	rf->body = b;
 	rf->fds.kind = FD_FILE;
-	(void)pthread_mutex_lock(&b->lock);
+	(void)pthread_mutex_lock(body_lock(b));
 	LIST_INSERT_HEAD(&b->files, rf, by_body);
-	(void)pthread_mutex_unlock(&b->lock);
+	(void)pthread_mutex_unlock(body_lock(b));
 	fds_add(b->tree, &rf->fds, 1);
 	*ret = rf;
 	return 0;
@@ -153,9 +153,9 @@ open_fresh(struct node *n, const struct call *c, int flags, struct realfile *rf,
 static void
 stop_using(struct body *b, struct realfile *rf)
 {
-	(void)pthread_mutex_lock(&b->lock);
+	(void)pthread_mutex_lock(body_lock(b));
 	rf->nr_users--;
-	(void)pthread_mutex_unlock(&b->lock);
+	(void)pthread_mutex_unlock(body_lock(b));
 }
 
 int
@@ -167,10 +167,10 @@ realfile_open(struct node *n, const struct call *c, int flags,
 	struct statx stx;
 	int r;
 
-	(void)pthread_mutex_lock(&b->lock);
+	(void)pthread_mutex_lock(body_lock(b));
 	if (!(flags & O_TRUNC))
 		rf = find_shared(b, flags & REALFILE_FLAGS);
-	(void)pthread_mutex_unlock(&b->lock);
+	(void)pthread_mutex_unlock(body_lock(b));
 	if (rf && (!ret_stx || !atomic_load(&b->is_metacopy))) {
 		r = ret_stx ? real_statx(AT(rf->fd, ""), ret_stx) : 0;
 		if (r < 0) {
@@ -199,11 +199,11 @@ realfile_put(struct body *b, struct realfile *rf)
 	bool last;
 	int r = 0;
 
-	(void)pthread_mutex_lock(&b->lock);
+	(void)pthread_mutex_lock(body_lock(b));
 	last = --rf->refs == 0;
 	if (last)
 		LIST_REMOVE(rf, by_body);
-	(void)pthread_mutex_unlock(&b->lock);
+	(void)pthread_mutex_unlock(body_lock(b));
 	if (last) {
 		fds_drop(b->tree, &rf->fds);
 		if (rf->fd >= 0)
@@ -221,7 +221,7 @@ realfile_done(struct body *b, struct realfile *rf)
 }
 
 /*
- * May @rf, under b->lock, be closed for now? Not if an operation uses it, if
+ * May @rf, under body_lock(), be closed for now? Not if an operation uses it, if
  * it could not be opened again with its flags, or if close(2) may wait, or
  * have something to say.
  */
@@ -229,14 +229,17 @@ static bool
 may_close(const struct realfile *rf, const struct call *c)
 {
 	bool writes = (rf->flags & O_ACCMODE) != O_RDONLY;
+	const struct upper *u = rf->body->tree->layers.upper;
+	bool opens_all = u && u->ignores_modes;
 
 	if (rf->refs == 0 || rf->nr_users > 0 || rf->fd < 0 ||
 	    rf->body->keeps_files)
 		return false;
-	if ((c->nowait || writes) &&
+	/* Nor is a network asked while locks are held. */
+	if ((c->nowait || writes || !opens_all) &&
 	    layer_of(rf->body->tree, rf->layer)->is_slow)
 		return false;
-	return real_may_open(rf->fd, rf->flags);
+	return opens_all || real_may_open(rf->fd, rf->flags);
 }
 
 unsigned
@@ -245,11 +248,11 @@ realfile_take_fds(struct fd_holder *h, const struct call *c, int *ret)
 	struct realfile *rf = container_of(h, struct realfile, fds);
 	unsigned nr = 0;
 
-	if (pthread_mutex_trylock(&rf->body->lock))
+	if (pthread_mutex_trylock(body_lock(rf->body)))
 		return 0;
 	if (may_close(rf, c))
 		ret[nr++] = take_fd(&rf->fd);
-	(void)pthread_mutex_unlock(&rf->body->lock);
+	(void)pthread_mutex_unlock(body_lock(rf->body));
 	return nr;
 }
 
@@ -268,7 +271,7 @@ reopen(struct node *n, const struct call *c, struct realfile *rf)
 
 	if (r < 0)
 		return r;
-	(void)pthread_mutex_lock(&b->lock);
+	(void)pthread_mutex_lock(body_lock(b));
 	if (fresh.dev != rf->dev || fresh.ino != rf->ino) {
 		/* Just copied up: the generation is about to move. */
 		if (fresh.layer != 0 || rf->layer == 0)
@@ -281,7 +284,7 @@ reopen(struct node *n, const struct call *c, struct realfile *rf)
 		use(rf);
 		r = 1;
 	}
-	(void)pthread_mutex_unlock(&b->lock);
+	(void)pthread_mutex_unlock(body_lock(b));
 	if (fresh.fd >= 0)
 		(void)real_close(fresh.fd);
 	fds_sweep(b->tree, c);
@@ -301,13 +304,13 @@ renew(struct handle *h, const struct call *c)
 	r = realfile_open(h->node, c, h->flags & ~O_TRUNC, &fresh, NULL);
 	if (r < 0)
 		return r;
-	(void)pthread_mutex_lock(&b->lock);
+	(void)pthread_mutex_lock(body_lock(b));
 	if (h->real->generation != fresh->generation) {
 		old = h->real;
 		h->real = fresh;
 		fresh->refs++;
 	}
-	(void)pthread_mutex_unlock(&b->lock);
+	(void)pthread_mutex_unlock(body_lock(b));
 	if (old)
 		(void)realfile_put(b, old); /* read only: nothing to lose */
 	(void)realfile_put(b, fresh);
@@ -323,7 +326,7 @@ realfile_get(struct handle *h, const struct call *c, struct realfile **ret)
 	int r;
 
 	for (;;) {
-		(void)pthread_mutex_lock(&b->lock);
+		(void)pthread_mutex_lock(body_lock(b));
 		rf = h->real;
 		is_old = rf->generation != atomic_load(&b->generation);
 		if (!is_old && rf->fd >= 0)
@@ -333,7 +336,7 @@ realfile_get(struct handle *h, const struct call *c, struct realfile **ret)
 		else
 			rf = NULL;
 		r = rf && rf->fd >= 0;
-		(void)pthread_mutex_unlock(&b->lock);
+		(void)pthread_mutex_unlock(body_lock(b));
 		if (r) {
 			*ret = rf;
 			return 0;
@@ -358,7 +361,7 @@ realfile_keep(struct node *n, const struct call *c)
 	if (b->tree->layers.upper->ignores_modes)
 		return 0;
 	do {
-		(void)pthread_mutex_lock(&b->lock);
+		(void)pthread_mutex_lock(body_lock(b));
 		b->keeps_files = true;
 		LIST_FOREACH (rf, &b->files, by_body)
 			if (rf->fd < 0 &&
@@ -366,7 +369,7 @@ realfile_keep(struct node *n, const struct call *c)
 				break;
 		if (rf)
 			rf->refs++;
-		(void)pthread_mutex_unlock(&b->lock);
+		(void)pthread_mutex_unlock(body_lock(b));
 		if (rf) {
 			r = reopen(n, c, rf);
 			if (r > 0)

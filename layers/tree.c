@@ -192,6 +192,7 @@ static struct tree *
 tree_new(void)
 {
 	struct tree *t = calloc(1, sizeof(*t));
+	unsigned i;
 
 	if (!t)
 		return NULL;
@@ -203,6 +204,10 @@ tree_new(void)
 	(void)pthread_cond_init(&t->copyup_done, NULL);
 	(void)pthread_mutex_init(&t->names_lock, NULL);
 	t->next_salt = first_salt();
+	for (i = 0; i < NR_BODY_LOCKS; i++) {
+		(void)pthread_mutex_init(&t->body_locks[i], NULL);
+		(void)pthread_mutex_init(&t->owner_locks[i], NULL);
+	}
 	fds_init(&t->fds);
 	LIST_INIT(&t->copyups);
 	TAILQ_INIT(&t->idle[0].nodes);
@@ -258,6 +263,8 @@ tree_open(const struct tree_config *config, tree_warn warn, void *warn_ctx,
 void
 tree_close(struct tree *t)
 {
+	unsigned i;
+
 	if (!t)
 		return;
 	node_flush_idle(t);
@@ -275,6 +282,10 @@ tree_close(struct tree *t)
 	(void)pthread_mutex_destroy(&t->copyup_lock);
 	(void)pthread_cond_destroy(&t->copyup_done);
 	(void)pthread_mutex_destroy(&t->names_lock);
+	for (i = 0; i < NR_BODY_LOCKS; i++) {
+		(void)pthread_mutex_destroy(&t->body_locks[i]);
+		(void)pthread_mutex_destroy(&t->owner_locks[i]);
+	}
 	fds_fini(&t->fds);
 	free(t);
 }
@@ -361,8 +372,11 @@ walk_name(struct node *from, const struct call *c, struct name name,
 	if (!f.node)
 		return -ENOENT;
 	ino_ident(f.node->body, &f.stx, ret_ident);
-	atomic_store(&f.node->body->seen_version, ret_ident->version);
-	atomic_store(&f.node->body->seen_ms, node_now_ms());
+	if (f.node->body->dir) {
+		atomic_store(&f.node->body->dir->seen_version,
+			     ret_ident->version);
+		atomic_store(&f.node->body->dir->seen_ms, node_now_ms());
+	}
 	*ret = f.node;
 	return 0;
 }
