@@ -1,7 +1,7 @@
 # veneer beside diod: `make bench` (BENCH_ARGS=--quick, --ext4). No test: what
 # it prints are ratios measured in one run.
-EXTRA_PROGRAMS += %D%/bench %D%/bench-fair %D%/bench-layers \
-	%D%/calls
+EXTRA_PROGRAMS += %D%/bench %D%/bench-fair %D%/bench-fids \
+	%D%/bench-layers %D%/calls
 %C%_bench_SOURCES = \
 	%D%/bench.c \
 	%D%/floor.c \
@@ -13,21 +13,27 @@ EXTRA_PROGRAMS += %D%/bench %D%/bench-fair %D%/bench-layers \
 %C%_bench_fair_SOURCES = %D%/bench-fair.c %D%/load.c %D%/load.h
 %C%_bench_fair_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/client
 %C%_bench_fair_LDADD = libp9client.a
+%C%_bench_fids_SOURCES = %D%/bench-fids.c
+%C%_bench_fids_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/client
+%C%_bench_fids_LDADD = libp9client.a
 %C%_bench_layers_SOURCES = %D%/bench-layers.c %D%/load.c %D%/load.h
 %C%_bench_layers_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/client
 %C%_bench_layers_LDADD = libp9client.a
 %C%_calls_SOURCES = %D%/calls.c
 %C%_calls_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/client
 %C%_calls_LDADD = libp9client.a
-EXTRA_DIST += %D%/run.sh %D%/run-calls.sh %D%/run-fair.sh %D%/run-layers.sh
+EXTRA_DIST += %D%/run.sh %D%/run-calls.sh %D%/run-fair.sh \
+	%D%/run-fids.sh %D%/run-layers.sh
 
-.PHONY: bench bench-calls bench-fair bench-layers
-bench: veneer$(EXEEXT) %D%/bench$(EXEEXT) bench-layers
+.PHONY: bench bench-calls bench-fair bench-fids bench-layers
+bench: veneer$(EXEEXT) %D%/bench$(EXEEXT) bench-fids bench-layers
 	bash $(top_srcdir)/tests/bench/run.sh $(abs_top_builddir) $(BENCH_ARGS)
 bench-layers: veneer$(EXEEXT) %D%/bench-layers$(EXEEXT)
 	bash $(top_srcdir)/tests/bench/run-layers.sh $(abs_top_builddir) $(BENCH_ARGS)
 bench-fair: veneer$(EXEEXT) %D%/bench-fair$(EXEEXT)
 	bash $(top_srcdir)/tests/bench/run-fair.sh $(abs_top_builddir) $(BENCH_ARGS)
+bench-fids: veneer$(EXEEXT) %D%/bench-fids$(EXEEXT)
+	bash $(top_srcdir)/tests/bench/run-fids.sh $(abs_top_builddir) $(BENCH_ARGS)
 # System calls for each request.
 bench-calls: veneer$(EXEEXT) %D%/calls$(EXEEXT)
 	bash $(top_srcdir)/tests/bench/run-calls.sh $(abs_top_builddir) $(CALLS_ARGS)
