@@ -5,6 +5,7 @@
  * listeners, then the loops finish what is in flight, then trees.
  */
 #include <errno.h>
+#include <limits.h>
 #include <linux/capability.h>
 #include <signal.h>
 #include <stdio.h>
@@ -69,6 +70,20 @@ check_access(struct server *s, const struct export *e)
 	return s->groups ? 0 : -ENOMEM;
 }
 
+/* Half of what the process may have open is for what clients hold. */
+static void
+share_descriptors(struct server *s)
+{
+	struct rlimit lim;
+	unsigned i;
+
+	if (getrlimit(RLIMIT_NOFILE, &lim) < 0 || lim.rlim_cur > UINT_MAX)
+		return;
+	for (i = 0; i < s->nr_exports; i++)
+		tree_limit_fds(s->exports[i].tree,
+			       (unsigned)lim.rlim_cur / 2 / s->nr_exports);
+}
+
 static int
 open_trees(struct server *s)
 {
@@ -109,6 +124,7 @@ open_trees(struct server *s)
 				 "no upper",
 				 e->name);
 	}
+	share_descriptors(s);
 	return 0;
 }
 
