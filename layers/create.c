@@ -259,6 +259,7 @@ publish_over_whiteout(struct change *ch, struct at temp, struct spec *s)
 {
 	struct tree *t = ch->dir->body->tree;
 	struct upper *u = t->layers.upper;
+	struct statx stx;
 	int r;
 
 	if (!S_ISDIR(s->mode))
@@ -266,9 +267,13 @@ publish_over_whiteout(struct change *ch, struct at temp, struct spec *s)
 	r = private_set(t, temp, PRIVATE_OPAQUE, "y", 1);
 	if (r == 0)
 		r = real_rename(u, temp, change_at(ch), RENAME_EXCHANGE);
-	if (r == 0)
-		(void)real_unlink(u, temp, 0); /* the whiteout, in staging */
-	return r;
+	if (r < 0)
+		return r;
+	(void)real_unlink(u, temp, 0); /* the whiteout, in staging */
+	/* XFS takes the new ".." for a change of the directory. */
+	if (real_statx(change_at(ch), &stx) == 0)
+		s->stx.stx_mtime = stx.stx_mtime;
+	return 0;
 }
 
 /*
