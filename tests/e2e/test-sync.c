@@ -257,7 +257,8 @@ start(const char *options)
 int
 main(void)
 {
-	if (!start("--loops 1 --workers 1 -o locks=host"))
+	/* Strict, for where a copy is a clone, which auto does not sync. */
+	if (!start("--loops 1 --workers 1 -o locks=host,fsync=strict"))
 		return 77;
 	opened("up", "up2", false);
 	opened("up", "up2", true);
