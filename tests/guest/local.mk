@@ -5,12 +5,14 @@ guest_scripts = \
 	%D%/test-guest-caches.sh \
 	%D%/test-guest-fsx.sh \
 	%D%/test-guest-mounts.sh \
+	%D%/test-guest-programs.sh \
 	%D%/test-guest-together.sh \
 	%D%/test-guest-vfs.sh
 dist_check_SCRIPTS += $(guest_scripts)
 EXTRA_DIST += \
 	%D%/acls.c \
 	%D%/as-user.c \
+	%D%/debian.sh \
 	%D%/fsx.c \
 	%D%/guest.sh \
 	%D%/held-files.c \

@@ -32,9 +32,11 @@ check_upper() {
 # run_guest SECONDS [NAME=VALUE...]: ./job with guest.sh and all tools, port in
 # its environment. What it prints is in ./guest-out, and shown if it fails.
 run_guest() {
-	local seconds=$1
+	local seconds=$1 tools
 	shift
-	rig_initramfs initramfs job "$here/guest.sh" "$tmp"/bin/* || fail "initramfs"
+	mkdir -p "$tmp/bin"
+	mapfile -t tools < <(find "$tmp/bin" -type f)
+	rig_initramfs initramfs job "$here/guest.sh" "${tools[@]}" || fail "initramfs"
 	rig_boot initramfs "$seconds" "port=$(server_port)" "$@" >guest-out || {
 		tail -n 40 guest-out
 		fail "the guest failed"
