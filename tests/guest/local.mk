@@ -3,6 +3,7 @@
 guest_scripts = \
 	%D%/test-guest-acls.sh \
 	%D%/test-guest-caches.sh \
+	%D%/test-guest-dpkg.sh \
 	%D%/test-guest-fsx.sh \
 	%D%/test-guest-mounts.sh \
 	%D%/test-guest-programs.sh \
