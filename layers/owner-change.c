@@ -120,6 +120,19 @@ stand_in(struct node *n, const struct call *c, const struct owner *o)
 	return r;
 }
 
+/* What @at is, and what it is shown as. */
+static int
+both_stats(const struct tree *t, struct at at, struct statx *real,
+	   struct statx *shown)
+{
+	int r = real_statx(at, real);
+
+	if (r < 0)
+		return r;
+	*shown = *real;
+	return owner_show(t, at, shown);
+}
+
 int
 owner_change(struct node *n, const struct call *c, const struct attr_set *set)
 {
@@ -133,10 +146,7 @@ owner_change(struct node *n, const struct call *c, const struct attr_set *set)
 		return -EOPNOTSUPP;
 	r = access_begin(n, c, &a);
 	if (r == 0)
-		r = real_statx(a.at, &real);
-	shown = real;
-	if (r == 0)
-		r = owner_show(t, a.at, &shown);
+		r = both_stats(t, a.at, &real, &shown);
 	if (r < 0)
 		return r;
 	o = owner_of(&shown);
@@ -166,10 +176,7 @@ owner_stand_in(struct node *n, const struct call *c)
 	int r = access_begin(n, c, &a);
 
 	if (r == 0)
-		r = real_statx(a.at, &real);
-	shown = real;
-	if (r == 0)
-		r = owner_show(n->body->tree, a.at, &shown);
+		r = both_stats(n->body->tree, a.at, &real, &shown);
 	access_end(&a);
 	if (r < 0)
 		return r;

@@ -403,8 +403,9 @@ check_kind(const struct kind *k)
 	char option[64];
 	int op, got;
 
-	(void)snprintf(option, sizeof(option), k->options ? "-o %s" : "",
-		       k->options);
+	option[0] = '\0';
+	if (k->options)
+		(void)snprintf(option, sizeof(option), "-o %s", k->options);
 	harness_start(&h,
 		      k->how & LINKED_BELOW
 			      ? "printf data >f; ln f f3; echo g >g; "

@@ -54,7 +54,10 @@ read_file(struct handle *h)
 	struct iovec iov = { buf, sizeof(buf) - 1 };
 	ssize_t n = tree_read(h, &fixture_call, &iov, 1, 0);
 
-	(void)snprintf(buf + (n < 0 ? 0 : n), 16, n < 0 ? "errno %zd" : "", -n);
+	if (n < 0)
+		(void)snprintf(buf, sizeof(buf), "errno %d", (int)-n);
+	else
+		buf[n] = '\0';
 	return buf;
 }
 
@@ -63,13 +66,16 @@ static void
 use_others(struct fixture *f)
 {
 	char path[32];
+	/* The root keeps one for each lower. */
+	const char *between = getenv("VENEER_TEST_BETWEEN");
+	unsigned most = 35 + (between ? (unsigned)atoi(between) * 2 : 0);
 	int i;
 
 	for (i = 0; i < NR; i++) {
 		(void)snprintf(path, sizeof(path), "other%d/file", i);
 		assert_string_equal("other\n", fixture_read(f, path));
 	}
-	assert_true(nr_open() < f->nr_fds + 35);
+	assert_true(nr_open() < f->nr_fds + most);
 }
 
 static void
