@@ -22,6 +22,7 @@ e2e_programs = \
 	%D%/test-locks-host \
 	%D%/test-many-fids \
 	%D%/test-removed-dirs \
+	%D%/test-remove-many \
 	%D%/test-server \
 	%D%/test-session-end \
 	%D%/test-slow-clients \
@@ -125,6 +126,10 @@ E2E_LDADD = libp9client.a
 %C%_test_removed_dirs_SOURCES = %D%/test-removed-dirs.c
 %C%_test_removed_dirs_CPPFLAGS = $(E2E_CPPFLAGS)
 %C%_test_removed_dirs_LDADD = $(E2E_LDADD)
+
+%C%_test_remove_many_SOURCES = %D%/test-remove-many.c
+%C%_test_remove_many_CPPFLAGS = $(E2E_CPPFLAGS)
+%C%_test_remove_many_LDADD = $(E2E_LDADD)
 
 %C%_test_server_SOURCES = %D%/test-server.c
 %C%_test_server_CPPFLAGS = $(E2E_CPPFLAGS)
