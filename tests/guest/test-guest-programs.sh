@@ -9,7 +9,7 @@
 need_root
 need tar
 packages="libc6 libc6-dev linux-libc-dev tcc make git libpcre2-8-0 zlib1g"
-entries=${ENTRIES:-2000} dirs=${DIRS:-12}
+entries=${ENTRIES:-2000} dirs=${DIRS:-60}
 
 # What the guest works on, in a lower of its own.
 make_lower() {
