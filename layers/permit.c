@@ -72,6 +72,15 @@ check(const struct tree *t, struct at at, const struct statx *stx,
 	return (have & mask) == mask ? 0 : -EACCES;
 }
 
+/* The object of @n, held in place, and what is shown of it. */
+static int
+look(struct node *n, const struct call *c, struct access *a, struct statx *ret)
+{
+	int r = access_begin(n, c, a);
+
+	return r < 0 ? r : owner_statx(n, a->at, ret);
+}
+
 int
 permit_node(struct node *n, const struct call *c, int mask)
 {
@@ -81,9 +90,7 @@ permit_node(struct node *n, const struct call *c, int mask)
 
 	if (is_root(c))
 		return 0;
-	r = access_begin(n, c, &a);
-	if (r == 0)
-		r = owner_statx(n, a.at, &stx);
+	r = look(n, c, &a, &stx);
 	return r < 0 ? r : check(n->body->tree, a.at, &stx, c, mask);
 }
 
@@ -186,9 +193,7 @@ permit_setattr(struct node *n, struct handle *h, const struct call *c,
 
 	if (is_root(c))
 		return 0;
-	r = access_begin(n, c, &a);
-	if (r == 0)
-		r = owner_statx(n, a.at, &stx);
+	r = look(n, c, &a, &stx);
 	if (r == 0)
 		r = check_owner(&stx, c, set);
 	/* Who opened it for writing may truncate it. */
@@ -231,9 +236,7 @@ permit_xattr(struct node *n, const struct call *c, const char *name,
 		return is_write ? -EPERM : 0;
 	if (!is_user && !is_write)
 		return 0;
-	r = access_begin(n, c, &a);
-	if (r == 0)
-		r = owner_statx(n, a.at, &stx);
+	r = look(n, c, &a, &stx);
 	if (r < 0)
 		return r;
 	if (is_user)
@@ -251,9 +254,7 @@ permit_link(struct node *n, const struct call *c)
 
 	if (is_root(c))
 		return 0;
-	r = access_begin(n, c, &a);
-	if (r == 0)
-		r = owner_statx(n, a.at, &stx);
+	r = look(n, c, &a, &stx);
 	if (r < 0 || stx.stx_uid == c->cred->uid)
 		return r;
 	if (!S_ISREG(stx.stx_mode) || stx.stx_mode & S_ISUID ||
