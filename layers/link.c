@@ -49,12 +49,16 @@ static int
 check_link(const struct change *ch, const void *arg)
 {
 	const struct link_source *src = arg;
+	int r;
 
 	if (ch->f.node)
 		return -EEXIST;
 	if (src->permitted < 0)
 		return src->permitted;
-	return src->n->body->dir ? -EPERM : check_has_name(src);
+	if (!src->n->body->dir)
+		return check_has_name(src);
+	r = permit_dir(ch->dir, ch->c, PERMIT_WRITE);
+	return r < 0 ? r : -EPERM;
 }
 
 /* Hold the object to be linked: its own name may be anywhere. */
