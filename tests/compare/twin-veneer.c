@@ -289,6 +289,9 @@ held_readdir(struct veneer *v, uint32_t fid, struct said *ret)
 	static char names[512][64];
 	int n = veneer_names(v, fid, entries, 512), i;
 
+	/* Of a removed directory; readdir(3) makes that the end. */
+	if (n == -ENOENT)
+		n = 0;
 	for (i = 0; i < n; i++)
 		(void)snprintf(names[i], 64, "%.63s", entries[i].name);
 	said_names(ret, names, n < 0 ? 0 : (unsigned)n);
