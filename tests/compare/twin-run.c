@@ -46,15 +46,32 @@ is_idle(const struct kernel *k, const struct step *s)
 	return h == HELD_NONE;
 }
 
-/* Unlinked, and of a lower layer: DIFFERENCES.md. Drop it on both sides. */
+/* Has what is held lost the name that it was opened by? */
 static bool
-is_unlinked_lower(const struct step *s, const struct said *k,
-		  const struct said *v)
+is_nameless(const struct kernel *k, unsigned slot)
+{
+	char fd[64], path[512];
+	ssize_t len;
+
+	(void)snprintf(fd, sizeof(fd), "/proc/self/fd/%d", k->fds[slot]);
+	len = readlink(fd, path, sizeof(path) - 1);
+	path[len < 0 ? 0 : len] = '\0';
+	return strstr(path, " (deleted)") != NULL;
+}
+
+/*
+ * Unlinked, and of a lower layer: DIFFERENCES.md. The kernel goes on counting
+ * the lower's links. Drop it on both sides.
+ */
+static bool
+is_unlinked_lower(const struct kernel *kernel, const struct step *s,
+		  const struct said *k, const struct said *v)
 {
 	if (s->op <= HOLD_WRITE)
 		return false;
 	return (k->err == -EEXIST && v->err == 0) ||
-	       (s->op == HELD_STAT && k->nlink != v->nlink && v->nlink == 0);
+	       (s->op == HELD_STAT && v->nlink < k->nlink &&
+		is_nameless(kernel, s->slot));
 }
 
 /* Instead of ENOTEMPTY, from a rename over what is full. */
@@ -125,18 +142,12 @@ is_stale_link(struct round *r, const struct step *s, int k)
 static bool
 is_removed_dir(struct round *r, const struct step *s)
 {
-	char fd[64], path[512];
-	ssize_t len;
-
 	if (r->t->is_strict || r->k.held[s->slot] != HELD_DIR ||
 	    (s->op != HELD_CHMOD && s->op != HELD_CHOWN &&
 	     s->op != HELD_UTIMES))
 		return false;
 	/* Its st_nlink does not say so. */
-	(void)snprintf(fd, sizeof(fd), "/proc/self/fd/%d", r->k.fds[s->slot]);
-	len = readlink(fd, path, sizeof(path) - 1);
-	path[len < 0 ? 0 : len] = '\0';
-	if (!strstr(path, " (deleted)"))
+	if (!is_nameless(&r->k, s->slot))
 		return false;
 	r->t->known[REMOVED_DIR]++;
 	return true;
@@ -176,7 +187,7 @@ do_step(struct round *r, const struct step *s, FILE *out)
 		veneer_do(&r->v, s, &v);
 	}
 	trace(r, s, k.err);
-	if (is_unlinked_lower(s, &k, &v)) {
+	if (is_unlinked_lower(&r->k, s, &k, &v)) {
 		/* The kernel marks the parent before it fails. */
 		r->t->has_spurious_impure |= k.err == -EEXIST;
 		kernel_do(&r->k, &close, &k);
