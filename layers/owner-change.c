@@ -49,21 +49,27 @@ replace(struct node *n, struct node *dir, struct at temp,
 {
 	struct at to = AT(dir->body->dir->upper_fd, n->name);
 	struct upper *u = node_upper(n);
-	struct statx stx;
+	struct statx stx, parent;
 	int r;
 
 	r = real_statx(to, &stx);
 	if (r < 0 || stx.stx_ino != old->stx_ino)
 		return r < 0 ? r : -ESTALE;
+	r = real_statx(AT(to.fd, ""), &parent);
+	if (r < 0)
+		return r;
 	/* Its number comes along. */
 	r = copyup_mark_impure(dir);
 	if (r == 0)
 		r = real_statx(temp, &stx);
 	if (r == 0)
 		r = real_rename(u, temp, to, 0);
-	if (r == 0)
-		body_set_real(n->body, statx_dev(&stx), stx.stx_ino);
-	return r;
+	if (r < 0)
+		return r;
+	body_set_real(n->body, statx_dev(&stx), stx.stx_ino);
+	/* No name has come or gone. Best effort, as at a copy-up. */
+	(void)copyup_times(u, AT(to.fd, ""), &parent);
+	return 0;
 }
 
 /* A file with @o's mark, the target and times of @n, and its number. */
