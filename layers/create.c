@@ -125,7 +125,8 @@ settle_mapped(struct change *ch, struct at at, struct spec *s)
 		if (S_ISDIR(s->mode))
 			o.mode |= S_ISGID;
 	}
-	if (!needs_stand_in(s))
+	/* What stands for something has its mark, but of the group asked for. */
+	if (!needs_stand_in(s) || o.gid != wanted_owner(s).gid)
 		r = owner_set(t, at, &o);
 	if (r == 0)
 		r = real_statx(at, &s->stx);

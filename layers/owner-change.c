@@ -139,29 +139,46 @@ both_stats(const struct tree *t, struct at at, struct statx *real,
 	return owner_show(t, at, shown);
 }
 
+/*
+ * Change the mark of the real object @at. One at a time: of two at once, one
+ * setting the owner and the other the mode, none is to be lost.
+ */
+static int
+change_mark(struct node *n, struct at at, const struct attr_set *set,
+	    struct statx *ret_real, struct owner *ret)
+{
+	CLEANUP_UNLOCK pthread_mutex_t *lock = owner_lock(n->body);
+	struct tree *t = n->body->tree;
+	struct statx shown;
+	int r;
+
+	(void)pthread_mutex_lock(lock);
+	r = both_stats(t, at, ret_real, &shown);
+	if (r < 0)
+		return r;
+	*ret = owner_of(&shown);
+	apply(ret, set);
+	if (set->mask & (ATTR_SET_UID | ATTR_SET_GID))
+		r = drop_capability(t, at);
+	return r < 0 ? r : owner_set(t, at, ret);
+}
+
 int
 owner_change(struct node *n, const struct call *c, const struct attr_set *set)
 {
 	CLEANUP_ACCESS struct access a = ACCESS_NONE;
-	struct tree *t = n->body->tree;
-	struct statx real, shown;
+	struct statx real = { 0 };
 	struct owner o;
 	int r;
 
 	if (set->mask & ATTR_SET_MODE && S_ISLNK(n->body->type))
 		return -EOPNOTSUPP;
 	r = access_begin(n, c, &a);
-	if (r == 0)
-		r = both_stats(t, a.at, &real, &shown);
 	if (r < 0)
 		return r;
-	o = owner_of(&shown);
-	apply(&o, set);
-	if (set->mask & (ATTR_SET_UID | ATTR_SET_GID))
-		r = drop_capability(t, a.at);
-	if (r == 0)
-		r = owner_set(t, a.at, &o);
-	if (r == -EPERM && !S_ISREG(real.stx_mode) && !S_ISDIR(real.stx_mode)) {
+	r = change_mark(n, a.at, set, &real, &o);
+	if (r == -EPERM && real.stx_mode && !S_ISREG(real.stx_mode) &&
+	    !S_ISDIR(real.stx_mode)) {
 		access_end(&a);
 		r = stand_in(n, c, &o);
 	}

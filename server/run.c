@@ -42,7 +42,8 @@ access_of(const struct server *server, const struct request *r)
 	const struct node *n = r->node;
 	const struct export *e;
 
-	if (!server->groups)
+	/* A close gives its handle up, whoever asks: nothing may stop it. */
+	if (!server->groups || r->op == REQUEST_CLOSE)
 		return NULL;
 	if (!n && r->handle)
 		n = handle_node(r->handle);
