@@ -82,6 +82,27 @@ struct dirent_info {
  */
 typedef bool (*dirent_emit)(void *ctx, const struct dirent_info *entry);
 
+/* A part of a regular file, as the layers hold it. */
+struct extent {
+	uint64_t off, len; /* bytes; len > 0 */
+	bool is_hole; /* nothing is allocated there, it reads as zeros */
+	unsigned depth; /* who provides it: 1 the upper, n + 1 the n-th lower;
+			   0: nobody, a hole */
+};
+
+/*
+ * Take one extent; each begins where the last one ended. Returns false when it
+ * wants no further one (this one is taken).
+ */
+typedef bool (*extent_emit)(void *ctx, const struct extent *extent);
+
+/* What becomes of a range of a file. */
+enum zero_how {
+	ZERO_TRIM, /* its content is not needed: may do nothing */
+	ZERO_FREE, /* it reads as zeros; its blocks may go */
+	ZERO_KEEP, /* it reads as zeros; writing to it needs no new blocks */
+};
+
 enum lock_type { LOCK_RANGE_READ, LOCK_RANGE_WRITE, LOCK_RANGE_NONE };
 
 /* A byte range and who holds or asks for it. */

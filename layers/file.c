@@ -133,6 +133,48 @@ tree_open_node(struct node *n, const struct call *c, int flags,
 	return 0;
 }
 
+int
+tree_open_late(struct node *n, const struct call *c, int flags,
+	       struct handle **ret)
+{
+	struct handle *h;
+	int r;
+
+	if (n->body->dir)
+		return -EISDIR;
+	if (S_ISLNK(n->body->type))
+		return -ELOOP;
+	if (!S_ISREG(n->body->type))
+		return -ENXIO;
+	r = permit_open(n, c, flags);
+	if (r == 0 && (flags & O_ACCMODE) != O_RDONLY)
+		r = node_upper(n) ? protattr_check(n, c, PROTATTR_WRITE)
+				  : -EROFS;
+	if (r < 0)
+		return r;
+	h = handle_new(n, flags & REALFILE_FLAGS);
+	if (!h)
+		return -ENOMEM;
+	h->is_late = true;
+	r = realfile_open(n, c, file_real_flags(h), &h->real, NULL);
+	if (r < 0)
+		handle_unref(h);
+	else
+		*ret = h;
+	return r;
+}
+
+int
+file_real_flags(const struct handle *h)
+{
+	const struct body *b = h->node->body;
+	int flags = h->flags & ~O_TRUNC;
+
+	if (h->is_late && (!body_is_upper(b) || atomic_load(&b->is_metacopy)))
+		flags = (flags & ~O_ACCMODE) | O_RDONLY;
+	return flags;
+}
+
 static int
 handle_free(struct handle *h)
 {
@@ -271,11 +313,25 @@ file_drop_privs(struct node *n, const struct call *c)
 	return r;
 }
 
+int
+file_begin_change(struct handle *h, const struct call *c, struct realfile **ret)
+{
+	int r = 0;
+
+	RETURN_IF_SLOW(h->node->body->tree, 0, c);
+	if (h->is_late)
+		r = prepare_write(h->node, c, O_RDWR);
+	if (r == 0)
+		r = file_drop_privs(h->node, c);
+	return r < 0 ? r : realfile_get(h, c, ret);
+}
+
 ssize_t
 tree_write(struct handle *h, const struct call *c, const struct iovec *iov,
 	   unsigned nr_iov, uint64_t off)
 {
 	struct body *b = h->node->body;
+	struct upper *u = node_upper(h->node);
 	struct realfile *rf;
 	ssize_t n;
 	int r;
@@ -285,16 +341,13 @@ tree_write(struct handle *h, const struct call *c, const struct iovec *iov,
 	if ((h->flags & O_ACCMODE) == O_RDONLY)
 		return -EBADF;
 	/* A synchronous write waits for the disk. */
-	if (c->nowait && h->flags & (O_DSYNC | O_SYNC))
+	if (c->nowait && (c->is_sync || h->flags & (O_DSYNC | O_SYNC)))
 		return -EAGAIN;
-	RETURN_IF_SLOW(b->tree, 0, c);
-	r = file_drop_privs(h->node, c);
-	if (r == 0)
-		r = realfile_get(h, c, &rf);
+	r = file_begin_change(h, c, &rf);
 	if (r < 0)
 		return r;
-	n = real_pwritev(b->tree->layers.upper, rf->fd, iov, nr_iov, off,
-			 false);
+	n = real_pwritev(u, rf->fd, iov, nr_iov, off,
+			 c->is_sync && !u->is_volatile);
 	if (n > 0)
 		ino_changed(b);
 	(void)realfile_done(b, rf);

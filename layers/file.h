@@ -49,6 +49,17 @@ int file_handle_new(struct node *n, int flags, int fd, unsigned generation,
  */
 int file_drop_privs(struct node *n, const struct call *c);
 
+/*
+ * Before a change of the content of @h, which is open for writing: what was
+ * opened late is copied up, file_drop_privs(). *@ret: as of realfile_get(), in
+ * the upper.
+ */
+int file_begin_change(struct handle *h, const struct call *c,
+		      struct realfile **ret);
+
+/* What the real file of @h is to be opened with now. */
+int file_real_flags(const struct handle *h);
+
 /* readdir.c */
 struct dirstream *dirstream_new(struct tree *t);
 void dirstream_free(struct dirstream *s);

@@ -66,6 +66,7 @@ liblayers_a_SOURCES = \
 	%D%/permit.h \
 	%D%/protattr.c \
 	%D%/protattr.h \
+	%D%/range.c \
 	%D%/readdir.c \
 	%D%/real-change.c \
 	%D%/real-path.h \

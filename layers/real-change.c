@@ -197,6 +197,21 @@ real_punch_hole(struct upper *u, int fd, uint64_t off, uint64_t len)
 				(off_t)off, (off_t)len));
 }
 
+int
+real_zero_range(struct upper *u, int fd, uint64_t off, uint64_t len)
+{
+	RETURN_CHANGE(u,
+		      fallocate(fd, FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE,
+				(off_t)off, (off_t)len));
+}
+
+int
+real_allocate(struct upper *u, int fd, uint64_t off, uint64_t len)
+{
+	RETURN_CHANGE(u, fallocate(fd, FALLOC_FL_KEEP_SIZE, (off_t)off,
+				   (off_t)len));
+}
+
 ssize_t
 real_pwritev(struct upper *u, int fd, const struct iovec *iov, unsigned nr_iov,
 	     uint64_t off, bool dsync)

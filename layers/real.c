@@ -269,6 +269,18 @@ real_seek(int fd, uint64_t off, int whence)
 	return r < 0 ? -errno : r;
 }
 
+void
+real_prefetch(int fd, uint64_t off, uint64_t len)
+{
+	(void)posix_fadvise(fd, (off_t)off, (off_t)len, POSIX_FADV_WILLNEED);
+}
+
+void
+real_access_random(int fd)
+{
+	(void)posix_fadvise(fd, 0, 0, POSIX_FADV_RANDOM);
+}
+
 int
 real_get_flags(int fd, unsigned *ret)
 {

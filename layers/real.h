@@ -72,6 +72,10 @@ ssize_t real_preadv(int fd, const struct iovec *iov, unsigned nr_iov,
 		    uint64_t off, bool nowait);
 /* SEEK_DATA or SEEK_HOLE; -ENXIO past the last data. */
 int64_t real_seek(int fd, uint64_t off, int whence);
+/* The range will be read soon. Best effort. */
+void real_prefetch(int fd, uint64_t off, uint64_t len);
+/* Reads and writes go here and there: no readahead, small pages. Likewise. */
+void real_access_random(int fd);
 /* Inode flags (FS_IOC_GETFLAGS) of an open file. -ENOTTY: has none. */
 int real_get_flags(int fd, unsigned *ret);
 /*
@@ -118,6 +122,10 @@ int real_truncate(struct upper *u, int fd, uint64_t size);
 int real_truncate_changed(struct upper *u, int fd, uint64_t size);
 /* Give the blocks back; -EOPNOTSUPP where the file system cannot. */
 int real_punch_hole(struct upper *u, int fd, uint64_t off, uint64_t len);
+/* The range reads as zeros and has its blocks; likewise. The size stays. */
+int real_zero_range(struct upper *u, int fd, uint64_t off, uint64_t len);
+/* The range gets blocks where it has none; likewise. */
+int real_allocate(struct upper *u, int fd, uint64_t off, uint64_t len);
 /* @dsync: this write is on disk when it returns (RWF_DSYNC). */
 ssize_t real_pwritev(struct upper *u, int fd, const struct iovec *iov,
 		     unsigned nr_iov, uint64_t off, bool dsync);

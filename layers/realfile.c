@@ -291,6 +291,17 @@ reopen(struct node *n, const struct call *c, struct realfile *rf)
 	return r;
 }
 
+/* Under body_lock(): must @h, opened late, or before the data moved, go on? */
+static bool
+is_outdated(const struct handle *h, unsigned generation)
+{
+	const struct realfile *rf = h->real;
+
+	return rf->generation != generation ||
+	       (h->is_late &&
+		rf->flags != (file_real_flags(h) & REALFILE_FLAGS));
+}
+
 /* Let @h have a real file of the present generation. */
 static int
 renew(struct handle *h, const struct call *c)
@@ -301,11 +312,11 @@ renew(struct handle *h, const struct call *c)
 
 	if (c->nowait)
 		return -EAGAIN;
-	r = realfile_open(h->node, c, h->flags & ~O_TRUNC, &fresh, NULL);
+	r = realfile_open(h->node, c, file_real_flags(h), &fresh, NULL);
 	if (r < 0)
 		return r;
 	(void)pthread_mutex_lock(body_lock(b));
-	if (h->real->generation != fresh->generation) {
+	if (is_outdated(h, fresh->generation)) {
 		old = h->real;
 		h->real = fresh;
 		fresh->refs++;
@@ -328,7 +339,7 @@ realfile_get(struct handle *h, const struct call *c, struct realfile **ret)
 	for (;;) {
 		(void)pthread_mutex_lock(body_lock(b));
 		rf = h->real;
-		is_old = rf->generation != atomic_load(&b->generation);
+		is_old = is_outdated(h, atomic_load(&b->generation));
 		if (!is_old && rf->fd >= 0)
 			use(rf);
 		else if (!is_old)

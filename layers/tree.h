@@ -47,6 +47,7 @@ struct call {
 	 * client has checked them.
 	 */
 	const struct cred *cred;
+	bool is_sync; /* what is written is on disk when the call returns */
 	uint32_t uid; /* owner of new objects; other than 0: writes drop suid */
 	uint32_t gid; /* group of new objects; UINT32_MAX: as the host does */
 	/*
@@ -343,6 +344,38 @@ int tree_readdir(struct handle *h, const struct call *c, uint64_t off,
 /* -EINVAL for what is no link. Returns the length, cut to @size. */
 ssize_t tree_readlink(struct node *n, const struct call *c, char *buf,
 		      size_t size);
+
+/* --- Files as blocks ---------------------------------------------------- */
+
+/*
+ * Open the regular file @n for reading and, if @flags says so (O_RDWR),
+ * for changing it: it is copied up by the first change, not by this.
+ * Returns 0, -EROFS, -EACCES, -EISDIR, -ELOOP, -ENXIO (no regular file).
+ * *@ret: the caller's reference; tree_read(), tree_write() and all below take
+ * it.
+ */
+int tree_open_late(struct node *n, const struct call *c, int flags,
+		   struct handle **ret);
+
+/*
+ * Do with the range what @how says; the size stays as it is. With @is_fast
+ * -EOPNOTSUPP, before any effect, where that is no faster than writing zeros.
+ * ZERO_TRIM of what lies in a lower, or that cannot be done, is 0.
+ */
+int tree_zero(struct handle *h, const struct call *c, uint64_t off,
+	      uint64_t len, enum zero_how how, bool is_fast);
+
+/* The range will be read soon. Best effort: 0, or -EAGAIN (nowait). */
+int tree_prefetch(struct handle *h, const struct call *c, uint64_t off,
+		  uint64_t len);
+
+/*
+ * Tell which layers hold the range [@off, @off + @len): calls @emit for extents
+ * that begin with @off and leave no gap, until all is told or @emit returns
+ * false. Neighbours differ. Past the end of the file is a hole.
+ */
+int tree_extents(struct handle *h, const struct call *c, uint64_t off,
+		 uint64_t len, extent_emit emit, void *ctx);
 
 /* --- Attributes ------------------------------------------------------- */
 

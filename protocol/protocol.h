@@ -32,6 +32,12 @@ struct msg_ops {
 	void (*send)(struct msg *msg, size_t len);
 	/* No reply will come (flushed, session reset). Likewise gives it back. */
 	void (*drop)(struct msg *msg);
+	/*
+	 * A further message for a part of the answer to @msg, which is not
+	 * given back by that: without a request in it, sent or dropped like
+	 * any other. NULL without memory; a stream's only.
+	 */
+	struct msg *(*part)(struct msg *msg);
 };
 
 struct msg {
@@ -62,6 +68,14 @@ struct session_events {
 	void (*fatal)(void *owner, const char *why);
 	/* The session can take messages again (after is_full() was true). */
 	void (*ready)(void *owner);
+	/* All is said: hang up once everything was sent. */
+	void (*bye)(void *owner);
+	/*
+	 * From behind what was sent so far on, TLS is spoken. The session is
+	 * full until tls_ready(), and what the client sent beforehand ends the
+	 * connection. Only where config.tls says that it can.
+	 */
+	void (*starttls)(void *owner);
 	/*
 	 * Bytes that the connection may take on beyond the @running ones of
 	 * requests that run: what it is allowed less the replies that wait to
@@ -69,6 +83,12 @@ struct session_events {
 	 * more. Asked before each request is started.
 	 */
 	size_t (*room)(void *owner, size_t running);
+};
+
+enum tls_mode {
+	TLS_OFF,
+	TLS_ON, /* whoever asks for it */
+	TLS_REQUIRE, /* nothing is served without */
 };
 
 struct session_config {
@@ -82,17 +102,30 @@ struct session_config {
 	unsigned max_inflight; /* requests running at once */
 	size_t max_xattr_bytes; /* of values that fids hold, 64k or more */
 	bool append_strict, append_positional; /* neither: auto (9p.md 5.9) */
+	enum tls_mode tls; /* nbd */
 };
 
 struct protocol {
 	const char *name; /* as in ADDR: "9p", "nbd" */
+	/* What the server says first, where it does; const, or NULL. */
+	const uint8_t *greeting;
+	size_t greeting_len;
 	size_t min_frame; /* bytes that frame_len() needs */
 	size_t min_reply; /* bytes that the first out iovec must hold */
 	/*
-	 * The length of the frame that begins with @head (min_frame bytes or
-	 * more). Returns it, or -EPROTO: this stream cannot be followed.
+	 * The length of the frame that begins with @head, of which @have
+	 * bytes are there (min_frame or more). Returns it; 0: that takes more
+	 * bytes to know; -EPROTO: this stream cannot be followed. Not called
+	 * while the session is full.
 	 */
-	ssize_t (*frame_len)(const struct session *s, const uint8_t *head);
+	ssize_t (*frame_len)(const struct session *s, const uint8_t *head,
+			     size_t have);
+	/*
+	 * How many bytes come after the frame that begins with @head and are
+	 * to be thrown away unread: what is too long to be kept, and is
+	 * answered with an error. NULL: never any.
+	 */
+	uint64_t (*frame_rest)(const struct session *s, const uint8_t *head);
 	/* How many bytes of a frame must be contiguous: all but file data. */
 	size_t (*head_len)(const uint8_t *head, size_t len);
 	/* Returns NULL without memory. */
@@ -103,6 +136,8 @@ struct protocol {
 	bool (*session_is_full)(const struct session *s);
 	/* events->room() may say more than it did: replies were sent. */
 	void (*session_resume)(struct session *s);
+	/* TLS is spoken now (after events->starttls()). NULL: never asked. */
+	void (*session_tls_ready)(struct session *s);
 	/*
 	 * Has the client introduced itself? One that does not is hung up on
 	 * after a time.

@@ -59,7 +59,34 @@ enum request_op {
 	REQUEST_GETLOCK, /* handle, lock                -> lock: the conflicting
 	                     one with its client_id in lock_client_id, or
 	                     type NONE */
+	REQUEST_IMAGE, /* name: an image's; image     -> ret_node, ret_handle,
+	                     image. -ENOENT, -EACCES... : u.image.why may say more */
+	REQUEST_IMAGE_LIST, /* list                        -> emitted images.
+	                     -EPERM: not to be listed */
+	REQUEST_ZERO, /* handle, zero                -> -EOPNOTSUPP only if
+	                     is_fast */
+	REQUEST_PREFETCH, /* handle, range */
+	REQUEST_EXTENTS, /* handle, extents             -> emitted extents */
 };
+
+/* A regular file of a tree that is served as blocks. Strings are malloced;
+ * what is not NULL is the session's to free(). */
+struct image {
+	bool wants_write; /* in: unless false it may be written where possible */
+	char *name; /* the canonical one, by which it can be asked for again */
+	char *description; /* a few words for people, or NULL */
+	char *why; /* on failure, or NULL: a sentence for the client */
+	uint64_t size; /* bytes */
+	uint32_t block_size; /* preferred: a power of two, 512 to 64k */
+	bool is_read_only, is_rotational;
+};
+
+/*
+ * Take one image of a listing; @name and @description are borrowed. Returns
+ * false when there is no room for it; the listing then ends.
+ */
+typedef bool (*image_emit)(void *ctx, struct name name,
+			   struct name description);
 
 /*
  * Everything borrowed stays valid until done() returns: the protocol keeps
@@ -95,6 +122,7 @@ struct request {
 			unsigned nr_iov;
 			uint64_t off;
 			size_t count; /* sum of the iovecs */
+			bool is_sync; /* WRITE: on disk before done() */
 		} io;
 		struct {
 			uint64_t off; /* cookie of the last entry, 0: start */
@@ -120,6 +148,25 @@ struct request {
 			struct lock_range range;
 			char client_id[LOCK_CLIENT_ID_MAX]; /* GETLOCK result */
 		} lock;
+		struct image image;
+		struct {
+			image_emit emit; /* may be called on any thread */
+			void *emit_ctx;
+		} list;
+		struct {
+			uint64_t off, len;
+			enum zero_how how;
+			bool is_fast; /* -EOPNOTSUPP rather than write zeros */
+			bool is_sync; /* on disk before done() */
+		} zero;
+		struct {
+			uint64_t off, len;
+		} range;
+		struct {
+			uint64_t off, len;
+			extent_emit emit; /* may be called on any thread */
+			void *emit_ctx;
+		} extents;
 	} u;
 
 	/* Results; references are the session's from done() on. */

@@ -10,7 +10,7 @@
 #include <stddef.h>
 
 #define BUFFER_MIN_SHIFT 13 /* 8 KiB */
-#define BUFFER_MAX_SHIFT 25 /* 32 MiB: over any msize and some */
+#define BUFFER_MAX_SHIFT 27 /* 128 MiB: over any message and some */
 #define BUFFER_CLASSES (BUFFER_MAX_SHIFT - BUFFER_MIN_SHIFT + 1)
 /* Kept at most, in bytes, of all sizes together. */
 #define BUFFER_CACHE_MAX ((size_t)24 << 20)

@@ -140,6 +140,15 @@ event_ready(void *owner)
 	}
 }
 
+static void
+event_bye(void *owner)
+{
+	struct conn *c = owner;
+
+	c->is_leaving = true;
+	event_ready(c); /* which has what is queued sent */
+}
+
 static size_t
 event_room(void *owner, size_t running)
 {
@@ -164,6 +173,7 @@ static const struct session_events events = {
 	.log = event_log,
 	.fatal = event_fatal,
 	.ready = event_ready,
+	.bye = event_bye,
 	.room = event_room,
 };
 
@@ -227,7 +237,8 @@ conn_new(struct loop *l, int fd, const struct protocol *protocol)
 		return;
 	}
 	LIST_INSERT_HEAD(&l->conns, c, by_loop);
-	(void)stream_init(c);
+	if (stream_init(c) < 0)
+		event_fatal(c, "closed: no memory");
 	log_line(LOG_INFO, "conn=%llu connected", (unsigned long long)c->id);
 }
 

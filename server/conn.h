@@ -41,6 +41,7 @@ struct conn {
 	struct pool_lane lane;
 	unsigned queue; /* the pool's, of the export last attached to */
 	const char *fatal; /* static; why it must be closed, or NULL */
+	bool is_leaving; /* to be closed once all is sent */
 	bool is_closed; /* gone; waits for requests on workers */
 
 	/* stream */
@@ -48,6 +49,7 @@ struct conn {
 	ev_io reader, writer;
 	struct buffer *rx; /* counted */
 	size_t rx_pos, rx_len; /* parsed; received */
+	uint64_t rx_rest; /* still to come, and to be thrown away */
 	STAILQ_HEAD(, stream_msg) tx; /* to be sent, in order */
 	size_t tx_bytes;
 	size_t tx_max; /* const; reading stops above it */

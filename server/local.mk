@@ -22,6 +22,8 @@ libserver_a_SOURCES = \
 	%D%/listen.h \
 	%D%/log.c \
 	%D%/log.h \
+	%D%/image.c \
+	%D%/image.h \
 	%D%/loop.c \
 	%D%/loop.h \
 	%D%/notify.c \

@@ -10,6 +10,7 @@
 #include "access.h"
 #include "cleanup.h"
 #include "groups.h"
+#include "image.h"
 #include "run.h"
 #include "tree.h"
 
@@ -113,6 +114,31 @@ counted(struct request *r, ssize_t n)
 	return 0;
 }
 
+/* What is done to files as blocks. */
+static int
+dispatch_image(const struct server *server, struct request *r,
+	       const struct call *c)
+{
+	switch (r->op) {
+	case REQUEST_IMAGE:
+		return image_open(server, r, c);
+	case REQUEST_IMAGE_LIST:
+		return image_list(server, r, c);
+	case REQUEST_ZERO:
+		return tree_zero(r->handle, c, r->u.zero.off, r->u.zero.len,
+				 r->u.zero.how, r->u.zero.is_fast);
+	case REQUEST_PREFETCH:
+		return tree_prefetch(r->handle, c, r->u.range.off,
+				     r->u.range.len);
+	case REQUEST_EXTENTS:
+		return tree_extents(r->handle, c, r->u.extents.off,
+				    r->u.extents.len, r->u.extents.emit,
+				    r->u.extents.emit_ctx);
+	default:
+		return -ENOSYS;
+	}
+}
+
 /* What makes, moves and removes names. */
 static int
 change_names(struct request *r, const struct call *c)
@@ -193,6 +219,12 @@ dispatch(const struct server *server, const struct access *a, struct request *r,
 	case REQUEST_GETLOCK:
 		return tree_getlock(r->handle, c, &r->u.lock.range,
 				    r->u.lock.client_id);
+	case REQUEST_IMAGE:
+	case REQUEST_IMAGE_LIST:
+	case REQUEST_ZERO:
+	case REQUEST_PREFETCH:
+	case REQUEST_EXTENTS:
+		return dispatch_image(server, r, c);
 	default:
 		return change_names(r, c);
 	}
@@ -224,6 +256,8 @@ run(const struct server *server, struct request *r, bool nowait)
 	struct user *user = NULL;
 	int err = 0;
 
+	c.is_sync = (r->op == REQUEST_WRITE && r->u.io.is_sync) ||
+		    (r->op == REQUEST_ZERO && r->u.zero.is_sync);
 	if (!nowait) {
 		c.waiter = &r->waiter;
 		r->waiter.is_parked = false;

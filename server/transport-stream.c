@@ -133,15 +133,18 @@ stream_drop(struct msg *msg)
 	msg_release((struct stream_msg *)msg);
 }
 
+static struct msg *stream_part(struct msg *msg);
+
 static const struct msg_ops stream_ops = {
 	.room = stream_room,
 	.send = stream_send,
 	.drop = stream_drop,
+	.part = stream_part,
 };
 
-/* A message for the frame of @len bytes at rx_pos. */
+/* A message without a request. */
 static struct stream_msg *
-msg_new(struct conn *c, size_t len)
+msg_new(struct conn *c)
 {
 	struct stream_msg *m = STAILQ_FIRST(&c->free_msgs);
 
@@ -154,25 +157,43 @@ msg_new(struct conn *c, size_t len)
 			return NULL;
 	}
 	m->conn = c;
+	m->rx = NULL;
+	m->big = NULL;
+	m->msg = (struct msg){ .ops = &stream_ops };
+	c->nr_msgs++;
+	return m;
+}
+
+/* One for the frame of @len bytes at rx_pos. */
+static struct stream_msg *
+msg_received(struct conn *c, size_t len)
+{
+	struct stream_msg *m = msg_new(c);
+
+	if (!m)
+		return NULL;
 	m->in = (struct iovec){ c->rx->data + c->rx_pos, len };
 	m->rx = c->rx;
 	c->rx->refs++;
-	m->big = NULL;
-	m->msg = (struct msg){
-		.ops = &stream_ops,
-		.in = &m->in,
-		.nr_in = 1,
-		.in_len = len,
-	};
-	c->nr_msgs++;
+	m->msg.in = &m->in;
+	m->msg.nr_in = 1;
+	m->msg.in_len = len;
 	c->nr_frames++;
 	return m;
+}
+
+static struct msg *
+stream_part(struct msg *msg)
+{
+	struct stream_msg *m = msg_new(((struct stream_msg *)msg)->conn);
+
+	return m ? &m->msg : NULL;
 }
 
 static bool
 is_full(const struct conn *c)
 {
-	return c->tx_bytes > c->tx_max ||
+	return c->tx_bytes > c->tx_max || c->is_leaving ||
 	       c->protocol->session_is_full(c->session);
 }
 
@@ -189,9 +210,9 @@ whole_frame(struct conn *c, size_t *ret_want)
 	*ret_want = 0;
 	if (have < c->protocol->min_frame)
 		return 0;
-	len = c->protocol->frame_len(c->session,
-				     (const uint8_t *)c->rx->data + c->rx_pos);
-	if (len < 0)
+	len = c->protocol->frame_len(
+		c->session, (const uint8_t *)c->rx->data + c->rx_pos, have);
+	if (len <= 0)
 		return len;
 	*ret_want = (size_t)len;
 	return (size_t)len <= have ? len : 0;
@@ -221,25 +242,53 @@ is_turn_over(const struct conn *c)
 	       (c->turn_frames > 0 && c->loop->stamp_ns > c->turn_until_ns);
 }
 
+/* Throw away what the session does not want of the last frame. */
+static void
+skip_rest(struct conn *c)
+{
+	size_t n = (size_t)MIN(c->rx_rest, (uint64_t)(c->rx_len - c->rx_pos));
+
+	c->rx_rest -= n;
+	c->rx_pos += n;
+}
+
+/* Give the frame of @len bytes at rx_pos to the session. */
+static int
+handle_frame(struct conn *c, size_t len)
+{
+	struct stream_msg *m = msg_received(c, len);
+
+	if (!m)
+		return -ENOMEM;
+	if (c->protocol->frame_rest)
+		c->rx_rest =
+			c->protocol->frame_rest(c->session, m->in.iov_base);
+	c->rx_pos += len;
+	skip_rest(c);
+	c->protocol->session_receive(c->session, &m->msg);
+	return c->fatal ? -EPROTO : 0;
+}
+
 /* Handle whole frames in the buffer. Returns enum stop or an errno. */
 static int
 handle_frames(struct conn *c, size_t *ret_want)
 {
-	struct stream_msg *m;
 	ssize_t len;
+	int r;
 
-	while ((len = whole_frame(c, ret_want)) > 0) {
-		if (is_full(c))
+	skip_rest(c);
+	for (;;) {
+		*ret_want = 0;
+		if (c->rx_len > c->rx_pos && is_full(c))
 			return STOP_FULL;
+		len = whole_frame(c, ret_want);
+		if (len <= 0)
+			break;
 		if (is_turn_over(c))
 			return STOP_TURN;
-		m = msg_new(c, (size_t)len);
-		if (!m)
-			return -ENOMEM;
-		c->rx_pos += (size_t)len;
-		c->protocol->session_receive(c->session, &m->msg);
-		if (c->fatal)
-			return -EPROTO;
+		r = handle_frame(c, (size_t)len);
+		if (r < 0)
+			return r;
 		if (++c->turn_frames % STREAM_FLUSH_EVERY == 0 ||
 		    c->tx_bytes > STREAM_FLUSH_BYTES) {
 			stream_flush(c);
@@ -481,6 +530,8 @@ stream_flush(struct conn *c)
 	}
 	if (n < 0 && n != -EAGAIN) {
 		conn_close(c);
+	} else if (STAILQ_EMPTY(&c->tx) && c->is_leaving) {
+		conn_close(c);
 	} else if (STAILQ_EMPTY(&c->tx)) {
 		c->tx_since = 0;
 		ev_io_stop(c->loop->ev, &c->writer);
@@ -518,6 +569,8 @@ on_writable(struct ev_loop *ev, ev_io *w, int revents)
 int
 stream_init(struct conn *c)
 {
+	struct stream_msg *m;
+
 	STAILQ_INIT(&c->tx);
 	STAILQ_INIT(&c->free_msgs);
 	c->tx_max =
@@ -527,6 +580,14 @@ stream_init(struct conn *c)
 	ev_io_init(&c->writer, on_writable, c->fd, EV_WRITE);
 	c->reader.data = c->writer.data = c;
 	ev_io_start(c->loop->ev, &c->reader);
+	if (!c->protocol->greeting)
+		return 0;
+	m = msg_new(c);
+	if (!m || stream_room(&m->msg, c->protocol->greeting_len) < 0)
+		return -ENOMEM;
+	memcpy(m->out.iov_base, c->protocol->greeting,
+	       c->protocol->greeting_len);
+	stream_send(&m->msg, c->protocol->greeting_len);
 	return 0;
 }
 

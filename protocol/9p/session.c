@@ -359,11 +359,12 @@ session_receive(struct session *s, struct msg *msg)
 }
 
 static ssize_t
-frame_len(const struct session *s, const uint8_t *head)
+frame_len(const struct session *s, const uint8_t *head, size_t have)
 {
 	struct wire_in w = { .p = head, .end = head + P9_SIZE_SIZE };
 	uint32_t len = wire_get_u32(&w);
 
+	(void)have;
 	if (len < P9_HEADER_SIZE || len > frame_max(s))
 		return -EPROTO;
 	return len;

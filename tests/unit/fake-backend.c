@@ -245,6 +245,11 @@ run_op(struct fake_backend *b, struct request *r)
 	case REQUEST_RENAME_NODE:
 	case REQUEST_SETXATTR:
 	case REQUEST_LOCK:
+	case REQUEST_IMAGE:
+	case REQUEST_IMAGE_LIST:
+	case REQUEST_ZERO:
+	case REQUEST_PREFETCH:
+	case REQUEST_EXTENTS:
 		break;
 	}
 }

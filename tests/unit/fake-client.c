@@ -140,7 +140,9 @@ fake_all_answered(const struct fake_client *c)
 	return true;
 }
 
-static const struct msg_ops fake_msg_ops = { room, send_reply, drop };
+static const struct msg_ops fake_msg_ops = { .room = room,
+					     .send = send_reply,
+					     .drop = drop };
 
 static void
 event_log(void *owner, int level, const char *line)

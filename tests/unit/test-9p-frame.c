@@ -34,11 +34,11 @@ test_frame_len(void **state)
 	fake_client_init(&c, NULL);
 	for (i = 0; i < ARRAY_SIZE(cases); i++)
 		assert_int_equal(cases[i].before,
-				 protocol_9p.frame_len(c.s, cases[i].head));
+				 protocol_9p.frame_len(c.s, cases[i].head, 7));
 	fake_client_start(&c);
 	for (i = 0; i < ARRAY_SIZE(cases); i++)
 		assert_int_equal(cases[i].after,
-				 protocol_9p.frame_len(c.s, cases[i].head));
+				 protocol_9p.frame_len(c.s, cases[i].head, 7));
 	assert_true(fake_client_fini(&c));
 }
 
