@@ -2,10 +2,13 @@
 /*
  * What a greedy client costs another one: client B asks one thing at a time,
  * alone, beside a client A that is connected and silent, and beside one that
- * keeps many requests in flight. Fair is that B's latency at most doubles,
- * plus what a batch of A takes. Servers take turns in short rounds; medians
- * count. On few cores the two clients and the server also wait for each other:
- * the same against diod tells what is the server's.
+ * keeps many requests in flight. With two clients each has half of the server:
+ * fair is that B's latency at most doubles, plus the one turn of A that is under
+ * way when B asks. A turn is 16 requests or, if that is longer, those begun in
+ * 50 us (transport-stream.c); what a request takes is told by A's own rate.
+ * Servers take turns in short rounds; medians count. On few cores the two
+ * clients and the server also wait for each other: the same against diod tells
+ * what is the server's.
  *
  *   bench-fair SECONDS ROUNDS (NAME SOCKET ANAME PID) (NAME SOCKET ANAME PID)
  */
@@ -22,6 +25,9 @@
 
 #define MAX_ROUNDS 15
 #define NR_SERVERS 2
+/* A turn of a connection: server/transport-stream.c. */
+#define TURN_FRAMES 16
+#define TURN_US 50.0
 #define FOREVER_S 1e9
 
 struct server {
@@ -153,19 +159,31 @@ one_round(const struct server *s, const struct row *row, double seconds,
 		v_[(n) / 2];                             \
 	})
 
+/* What a turn of the other takes, of whose requests @rate are done a second. */
+static double
+turn_us(double rate)
+{
+	double one = rate > 0 ? 1e6 / rate : 0;
+
+	return one * TURN_FRAMES < TURN_US + one ? one * TURN_FRAMES
+						 : TURN_US + one;
+}
+
 static void
 print_server(const char *name, const struct sample *v, unsigned n)
 {
 	double alone = MEDIAN(v, n, alone.p50_us);
 	double beside = MEDIAN(v, n, beside.p50_us);
+	double greedy = MEDIAN(v, n, greedy_rate);
+	double fair = 2 * alone + turn_us(greedy);
 
 	printf("    %-7s alone p50 %8.1f p99 %8.1f us; beside p50 %8.1f p99 "
-	       "%9.1f us: %6.2f times; %7.0f/s of %7.0f/s; the other "
-	       "%8.0f/s\n",
+	       "%9.1f us: %6.2f times; fair: %7.1f us: %s; %7.0f/s of "
+	       "%7.0f/s; the other %8.0f/s\n",
 	       name, alone, MEDIAN(v, n, alone.p99_us), beside,
-	       MEDIAN(v, n, beside.p99_us), beside / alone,
-	       MEDIAN(v, n, beside.rate), MEDIAN(v, n, alone.rate),
-	       MEDIAN(v, n, greedy_rate));
+	       MEDIAN(v, n, beside.p99_us), beside / alone, fair,
+	       beside <= fair ? "ok" : "MISSED", MEDIAN(v, n, beside.rate),
+	       MEDIAN(v, n, alone.rate), greedy);
 	(void)fflush(stdout);
 }
 
