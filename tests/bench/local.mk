@@ -1,7 +1,7 @@
 # veneer beside diod: `make bench` (BENCH_ARGS=--quick, --ext4). No test: what
 # it prints are ratios measured in one run.
 EXTRA_PROGRAMS += %D%/bench %D%/bench-fair %D%/bench-fids \
-	%D%/bench-layers %D%/calls
+	%D%/bench-layers %D%/bench-nbd %D%/calls
 %C%_bench_SOURCES = \
 	%D%/bench.c \
 	%D%/floor.c \
@@ -19,14 +19,22 @@ EXTRA_PROGRAMS += %D%/bench %D%/bench-fair %D%/bench-fids \
 %C%_bench_layers_SOURCES = %D%/bench-layers.c %D%/load.c %D%/load.h
 %C%_bench_layers_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/client
 %C%_bench_layers_LDADD = libp9client.a
+%C%_bench_nbd_SOURCES = \
+	%D%/bench-nbd.c \
+	%D%/load.c \
+	%D%/load.h \
+	%D%/nbd-load.c \
+	%D%/nbd-load.h
+%C%_bench_nbd_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/client
+%C%_bench_nbd_LDADD = libp9client.a
 %C%_calls_SOURCES = %D%/calls.c
 %C%_calls_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/client
 %C%_calls_LDADD = libp9client.a
 EXTRA_DIST += %D%/run.sh %D%/run-calls.sh %D%/run-fair.sh \
-	%D%/run-fids.sh %D%/run-layers.sh
+	%D%/run-fids.sh %D%/run-layers.sh %D%/run-nbd.sh
 
-.PHONY: bench bench-calls bench-fair bench-fids bench-layers
-bench: veneer$(EXEEXT) %D%/bench$(EXEEXT) bench-fids bench-layers
+.PHONY: bench bench-calls bench-fair bench-fids bench-layers bench-nbd
+bench: veneer$(EXEEXT) %D%/bench$(EXEEXT) bench-fids bench-layers bench-nbd
 	bash $(top_srcdir)/tests/bench/run.sh $(abs_top_builddir) $(BENCH_ARGS)
 bench-layers: veneer$(EXEEXT) %D%/bench-layers$(EXEEXT)
 	bash $(top_srcdir)/tests/bench/run-layers.sh $(abs_top_builddir) $(BENCH_ARGS)
@@ -34,6 +42,8 @@ bench-fair: veneer$(EXEEXT) %D%/bench-fair$(EXEEXT)
 	bash $(top_srcdir)/tests/bench/run-fair.sh $(abs_top_builddir) $(BENCH_ARGS)
 bench-fids: veneer$(EXEEXT) %D%/bench-fids$(EXEEXT)
 	bash $(top_srcdir)/tests/bench/run-fids.sh $(abs_top_builddir) $(BENCH_ARGS)
+bench-nbd: veneer$(EXEEXT) %D%/bench-nbd$(EXEEXT)
+	bash $(top_srcdir)/tests/bench/run-nbd.sh $(abs_top_builddir) $(BENCH_ARGS)
 # System calls for each request.
 bench-calls: veneer$(EXEEXT) %D%/calls$(EXEEXT)
 	bash $(top_srcdir)/tests/bench/run-calls.sh $(abs_top_builddir) $(CALLS_ARGS)
