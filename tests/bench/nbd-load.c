@@ -7,38 +7,27 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
-#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "load.h"
 #include "nbd-load.h"
+#include "nbd.h"
 
-#define MAGIC_OPTION UINT64_C(0x49484156454F5054)
-#define MAGIC_REQUEST 0x25609513u
 #define MAGIC_SIMPLE 0x67446698u
 #define MAGIC_CHUNK 0x668e33efu
-#define OPT_GO 7
-#define OPT_STRUCTURED 8
-#define REP_ACK 1
 #define CHUNK_ERROR (1u << 15)
 #define MAX_SAMPLES 1000000u
 #define IN_SIZE ((size_t)1 << 20)
 
-struct request_head {
-	uint32_t magic;
-	uint16_t flags, type;
-	uint64_t cookie, offset;
-	uint32_t len;
-} __attribute__((packed));
-
 /* One connection, of one thread. */
 struct client {
 	const struct nbd_load *what;
-	int fd, error;
+	struct nbd nbd;
+	int error;
 	uint64_t random, next, nr_ops, nr_begun;
 	double until, began[NBD_MAX_DEPTH];
-	struct request_head heads[NBD_MAX_DEPTH];
+	uint8_t heads[NBD_MAX_DEPTH][NBD_HEAD];
 	struct iovec out[2 * NBD_MAX_DEPTH];
 	unsigned nr_out, nr_running;
 	char *in, *data;
@@ -59,85 +48,6 @@ process_cpu(pid_t pid)
 	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
 }
 
-static int
-receive_all(int fd, void *buf, size_t len)
-{
-	ssize_t n = recv(fd, buf, len, MSG_WAITALL);
-
-	return n == (ssize_t)len ? 0 : n < 0 ? -errno : -ECONNRESET;
-}
-
-/* Send an option, and take its replies up to the last one. */
-static int
-option(int fd, uint32_t number, const void *data, uint32_t len)
-{
-	struct {
-		uint64_t magic;
-		uint32_t number, len;
-	} __attribute__((packed))
-	head = { htobe64(MAGIC_OPTION), htobe32(number), htobe32(len) };
-	struct {
-		uint64_t magic;
-		uint32_t option, type, len;
-	} __attribute__((packed)) reply;
-	struct iovec iov[2] = { { &head, sizeof(head) },
-				{ (void *)(uintptr_t)data, len } };
-	char body[4200];
-	int r;
-
-	if (writev(fd, iov, 2) != (ssize_t)(sizeof(head) + len))
-		return -EIO;
-	do {
-		r = receive_all(fd, &reply, sizeof(reply));
-		if (r == 0 && be32toh(reply.len) > sizeof(body))
-			r = -EPROTO;
-		if (r == 0 && reply.len)
-			r = receive_all(fd, body, be32toh(reply.len));
-		if (r < 0)
-			return r;
-		if (be32toh(reply.type) >> 31)
-			return -ENOENT;
-	} while (be32toh(reply.type) != REP_ACK);
-	return 0;
-}
-
-static int
-go(int fd, const char *export)
-{
-	size_t len = strlen(export);
-	char data[4200];
-	uint32_t be = htobe32((uint32_t)len);
-
-	if (len > 4000)
-		return -ENAMETOOLONG;
-	memcpy(data, &be, 4);
-	memcpy(data + 4, export, len);
-	memset(data + 4 + len, 0, 2);
-	return option(fd, OPT_GO, data, (uint32_t)len + 6);
-}
-
-static int
-open_export(struct client *c)
-{
-	struct sockaddr_un sun = { .sun_family = AF_UNIX };
-	uint32_t flags = htobe32(3);
-	char greeting[18];
-	int r;
-
-	c->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (c->fd < 0)
-		return -errno;
-	strncpy(sun.sun_path, c->what->socket, sizeof(sun.sun_path) - 1);
-	if (connect(c->fd, (struct sockaddr *)&sun, sizeof(sun)) < 0)
-		return -errno;
-	r = receive_all(c->fd, greeting, sizeof(greeting));
-	if (r == 0 && write(c->fd, &flags, 4) != 4)
-		r = -EIO;
-	if (r == 0)
-		r = option(c->fd, OPT_STRUCTURED, NULL, 0);
-	return r < 0 ? r : go(c->fd, c->what->export);
-}
-
 static uint64_t
 next_offset(struct client *c)
 {
@@ -153,14 +63,14 @@ static void
 begin(struct client *c, unsigned slot, double now)
 {
 	const struct nbd_load *w = c->what;
-
-	c->heads[slot] = (struct request_head){
-		.magic = htobe32(MAGIC_REQUEST),
-		.type = htobe16(w->writes ? 1 : 0),
+	const struct nbd_request r = {
+		.type = w->writes ? NBD_WRITE : NBD_READ,
 		.cookie = slot,
-		.offset = htobe64(next_offset(c)),
-		.len = htobe32(w->size),
+		.offset = next_offset(c),
+		.len = w->size,
 	};
+
+	nbd_encode(&r, c->heads[slot]);
 	c->began[slot] = now;
 	c->nr_begun++;
 	c->nr_running++;
@@ -177,7 +87,7 @@ send_all(struct client *c)
 	ssize_t n;
 
 	while (c->nr_out > 0) {
-		n = writev(c->fd, iov, (int)c->nr_out);
+		n = writev(c->nbd.fd, iov, (int)c->nr_out);
 		if (n < 0)
 			return -errno;
 		while (c->nr_out > 0 && (size_t)n >= iov->iov_len) {
@@ -259,7 +169,7 @@ receive(struct client *c)
 	memmove(c->in, c->in + c->in_pos, c->in_len - c->in_pos);
 	c->in_len -= c->in_pos;
 	c->in_pos = 0;
-	got = recv(c->fd, c->in + c->in_len, IN_SIZE - c->in_len, 0);
+	got = recv(c->nbd.fd, c->in + c->in_len, IN_SIZE - c->in_len, 0);
 	if (got <= 0)
 		return got < 0 ? -errno : -ECONNRESET;
 	c->in_len += (size_t)got;
@@ -297,7 +207,7 @@ client_open(struct client *c, const struct nbd_load *what, unsigned i)
 {
 	*c = (struct client){
 		.what = what,
-		.fd = -1,
+		.nbd.fd = -1,
 		.random = what->seed * 1000003 + i,
 		.next = what->span / what->size / what->nr_conns * i,
 		.in = malloc(IN_SIZE),
@@ -307,19 +217,13 @@ client_open(struct client *c, const struct nbd_load *what, unsigned i)
 	if (!c->in || !c->data || !c->samples)
 		return -ENOMEM;
 	memset(c->data, (int)('a' + i), what->size);
-	return open_export(c);
+	return nbd_open(&c->nbd, what->socket, what->export, true, 0);
 }
 
 static void
 client_close(struct client *c)
 {
-	struct request_head bye = { .magic = htobe32(MAGIC_REQUEST),
-				    .type = htobe16(2) };
-
-	if (c->fd >= 0) {
-		(void)send(c->fd, &bye, sizeof(bye), MSG_NOSIGNAL);
-		(void)close(c->fd);
-	}
+	nbd_close(&c->nbd);
 	free(c->in);
 	free(c->data);
 	free(c->samples);
