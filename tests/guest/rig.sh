@@ -15,6 +15,7 @@
 #                            status is ours; 124 on time-out. NAMEs are in
 #                            JOB's environment
 #   rig_accel                what QEMU is run with
+#   RIG_DEVICES              an array: more of QEMU's command line
 #
 # The guest sees the host's loopback as 10.0.2.2 (QEMU's user networking). A
 # line "NAME ARGS" that it writes to its second serial port calls step_NAME in
@@ -22,7 +23,10 @@
 
 RIG_CACHE=${RIG_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/veneer}
 RIG_KERNELS=${RIG_KERNELS:-stable backports}
-RIG_MODULES="virtio_pci virtio_net 9pnet_fd 9p"
+# crc32c_generic is what ext4 asks for by another name, where it is a module.
+RIG_MODULES="virtio_pci virtio_net 9pnet_fd 9p virtio_blk nbd crc32c_generic
+	ext4"
+RIG_DEVICES=()
 RIG_MARK="--8<-- veneer guest"
 
 rig_say() {
@@ -47,19 +51,24 @@ rig_backports_apt() {
 	apt-get "${RIG_APT[@]}" update -qq >&2
 }
 
+# Unpacked whole, and with the modules that are wanted today.
+rig_is_complete() {
+	[ "$(cat "$RIG_KERNEL/complete" 2>/dev/null)" = "$RIG_MODULES" ]
+}
+
 # The folder of a kernel is named by its package; a link names the newest.
 # Backports are asked only once: their lists are not the machine's.
 rig_find_kernel() {
 	local kernel=$1 pkg
 	RIG_APT=() RIG_KERNEL=$RIG_CACHE/kernel-$kernel
 	if [ "$kernel" = backports ]; then
-		[ -f "$RIG_KERNEL/complete" ] && return 0
+		rig_is_complete && return 0
 		rig_backports_apt || rig_say "no list of backports"
 	fi
 	pkg=$(apt-cache "${RIG_APT[@]}" depends linux-image-amd64 2>/dev/null |
 		awk '/Depends: linux-image/ { print $2; exit }')
 	[ -n "$pkg" ] && RIG_KERNEL=$RIG_CACHE/$pkg
-	[ -f "$RIG_KERNEL/complete" ] && return 0
+	rig_is_complete && return 0
 	[ -n "$pkg" ] && rig_fetch_kernel "$pkg" &&
 		ln -sfn "$pkg" "$RIG_CACHE/kernel-$kernel"
 }
@@ -82,7 +91,7 @@ rig_fetch_kernel() {
 	cp "$tmp/root/boot/vmlinuz-$version" "$tmp/kernel/vmlinuz"
 	rig_pick_modules "$tmp/root" "$version" "$tmp/kernel/modules"
 	echo "$version" >"$tmp/kernel/version"
-	touch "$tmp/kernel/complete"
+	echo "$RIG_MODULES" >"$tmp/kernel/complete"
 	rm -rf "$RIG_KERNEL"
 	mv "$tmp/kernel" "$RIG_KERNEL"
 	rm -rf "$tmp"
@@ -102,7 +111,7 @@ rig_prepare() {
 	exec {RIG_LOCK}>"$RIG_CACHE/lock" && flock "$RIG_LOCK"
 	rig_find_kernel "$kernel"
 	exec {RIG_LOCK}>&-
-	[ -f "$RIG_KERNEL/complete" ] && return 0
+	rig_is_complete && return 0
 	rig_say "the kernel of $kernel is not to be had"
 	return 77
 }
@@ -127,7 +136,7 @@ rig_each() {
 rig_pick_modules() {
 	local root=$1 version=$2 to=$3 module path
 	for module in $RIG_MODULES; do
-		modprobe -d "$root" -S "$version" --show-depends "$module" |
+		modprobe -d "$root" -S "$version" --show-depends "$module" 2>/dev/null |
 			awk '$1 == "insmod" { print $2 }'
 	done | awk '!seen[$0]++' | while read -r path; do
 		case $path in
@@ -196,7 +205,7 @@ rig_qemu() {
 	RIG_QEMU=(qemu-system-x86_64 $(rig_accel) -m 768 -smp 2 -nodefaults
 		-display none -no-reboot -kernel "$RIG_KERNEL/vmlinuz"
 		-initrd "$initramfs" -netdev user,id=n0
-		-device virtio-net-pci,netdev=n0
+		-device virtio-net-pci,netdev=n0 "${RIG_DEVICES[@]}"
 		-append "console=ttyS0 quiet loglevel=1 panic=-1 mitigations=off $*")
 }
 
