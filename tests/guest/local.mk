@@ -6,6 +6,7 @@ guest_scripts = \
 	%D%/test-guest-dpkg.sh \
 	%D%/test-guest-fsx.sh \
 	%D%/test-guest-mounts.sh \
+	%D%/test-guest-nbd.sh \
 	%D%/test-guest-programs.sh \
 	%D%/test-guest-together.sh \
 	%D%/test-guest-vfs.sh

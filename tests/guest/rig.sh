@@ -3,8 +3,9 @@
 # Sourced by ./demo and by the tests; needs bash.
 #
 #   rig_prepare [KERNEL]     kernel and modules into the cache (RIG_CACHE);
-#                            KERNEL is stable, the release's own, or backports;
-#                            RIG_KERNEL is then its folder
+#                            KERNEL is stable, the release's own, backports, or
+#                            newest, of the next release's backports; RIG_KERNEL
+#                            is then its folder
 #   rig_each FUNCTION        call it with each of RIG_KERNELS prepared, in a new
 #                            folder; 77 if one cannot be had
 #   rig_initramfs OUT JOB [FILE...]
@@ -22,7 +23,8 @@
 # the shell of rig_boot, and is answered with the exit status.
 
 RIG_CACHE=${RIG_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/veneer}
-RIG_KERNELS=${RIG_KERNELS:-stable backports}
+RIG_KERNELS=${RIG_KERNELS:-stable backports newest}
+RIG_NEXT_RELEASE=trixie
 # crc32c_generic is what ext4 asks for by another name, where it is a module.
 RIG_MODULES="virtio_pci virtio_net 9pnet_fd 9p virtio_blk nbd crc32c_generic
 	ext4"
@@ -33,9 +35,10 @@ rig_say() {
 	echo "${RIG_NAME:-rig}: $*" >&2
 }
 
-# Lists of packages of its own for backports: the machine's are left alone.
+# Lists of packages of its own for backports of a release: the machine's are
+# left alone.
 rig_backports_apt() {
-	local dir=$RIG_CACHE/apt-backports key codename uri
+	local suite=$1-backports dir=$RIG_CACHE/apt-$1 key codename uri
 	key=/usr/share/keyrings/debian-archive-keyring.gpg
 	codename=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
 	uri=$(apt-get indextargets --format '$(REPO_URI) $(RELEASE) $(COMPONENT)' |
@@ -43,7 +46,7 @@ rig_backports_apt() {
 	[ -n "$uri" ] || return 1
 	mkdir -p "$dir"/{lists,cache/archives}/partial || return 1
 	[ -f $key ] && key="[signed-by=$key]" || key=
-	echo "deb $key $uri $codename-backports main" >"$dir/sources.list"
+	echo "deb $key $uri $suite main" >"$dir/sources.list"
 	RIG_APT=(-o "Dir::Etc::SourceList=$dir/sources.list"
 		-o Dir::Etc::SourceParts=/dev/null
 		-o "Dir::State::Lists=$dir/lists" -o "Dir::Cache=$dir/cache"
@@ -56,17 +59,24 @@ rig_is_complete() {
 	[ "$(cat "$RIG_KERNEL/complete" 2>/dev/null)" = "$RIG_MODULES" ]
 }
 
+# What package $1 depends on, of names that match $2.
+rig_depends() {
+	apt-cache "${RIG_APT[@]}" depends "$1" 2>/dev/null |
+		awk -v want="$2" '$1 == "Depends:" && $2 ~ "^" want { print $2 }'
+}
+
 # The folder of a kernel is named by its package; a link names the newest.
 # Backports are asked only once: their lists are not the machine's.
 rig_find_kernel() {
-	local kernel=$1 pkg
+	local kernel=$1 pkg release
 	RIG_APT=() RIG_KERNEL=$RIG_CACHE/kernel-$kernel
-	if [ "$kernel" = backports ]; then
+	if [ "$kernel" != stable ]; then
 		rig_is_complete && return 0
-		rig_backports_apt || rig_say "no list of backports"
+		[ "$kernel" = newest ] && release=$RIG_NEXT_RELEASE ||
+			release=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
+		rig_backports_apt "$release" || rig_say "no list of backports"
 	fi
-	pkg=$(apt-cache "${RIG_APT[@]}" depends linux-image-amd64 2>/dev/null |
-		awk '/Depends: linux-image/ { print $2; exit }')
+	pkg=$(rig_depends linux-image-amd64 linux-image | head -n 1)
 	[ -n "$pkg" ] && RIG_KERNEL=$RIG_CACHE/$pkg
 	rig_is_complete && return 0
 	[ -n "$pkg" ] && rig_fetch_kernel "$pkg" &&
@@ -75,20 +85,27 @@ rig_find_kernel() {
 
 # Fetch Debian's kernel image package and unpack, not install, what is needed.
 rig_fetch_kernel() {
-	local pkg=$1 version tmp
+	local pkg=$1 version tmp parts
 	rig_say "fetching $pkg (once)"
+	# From 7 on it is in three others.
+	parts=$(rig_depends "$pkg" 'linux-(base|binary|modules)-')
 	tmp=$(mktemp -d "$RIG_CACHE/fetch.XXXXXX") || return 1
-	if ! (cd "$tmp" && apt-get "${RIG_APT[@]}" download -q "$pkg" \
-		>download.log 2>&1 && dpkg-deb -x ./*.deb root); then
+	# shellcheck disable=SC2086
+	if ! (cd "$tmp" && apt-get "${RIG_APT[@]}" download -q ${parts:-$pkg} \
+		>download.log 2>&1 &&
+		for deb in ./*.deb; do dpkg-deb -x "$deb" root || exit; done); then
 		rig_say "cannot download $pkg:"
 		cat "$tmp/download.log" >&2
 		rm -rf "$tmp"
 		return 1
 	fi
+	[ -d "$tmp/root/lib" ] || ln -s usr/lib "$tmp/root/lib"
 	version=$(basename "$tmp"/root/lib/modules/*)
 	depmod -b "$tmp/root" "$version"
 	mkdir -p "$tmp/kernel/modules"
-	cp "$tmp/root/boot/vmlinuz-$version" "$tmp/kernel/vmlinuz"
+	cp "$tmp/root/boot/vmlinuz-$version" "$tmp/kernel/vmlinuz" 2>/dev/null ||
+		cp "$tmp/root/lib/modules/$version/vmlinuz" "$tmp/kernel/" ||
+		return 1
 	rig_pick_modules "$tmp/root" "$version" "$tmp/kernel/modules"
 	echo "$version" >"$tmp/kernel/version"
 	echo "$RIG_MODULES" >"$tmp/kernel/complete"

@@ -7,7 +7,8 @@
 . "$(dirname "$0")/suite.sh"
 . "$here/debian.sh"
 need_root
-need e2fsck nbdcopy
+need e2fsck
+need nbdcopy
 packages="libc6 e2fsprogs libext2fs2 libcom-err2 libss2 libblkid1 libuuid1 fdisk
 	libfdisk1 libsmartcols1 libmount1 libselinux1 libpcre2-8-0 libreadline8
 	libtinfo6 nbd-client libnl-3-200 libnl-genl-3-200 libgnutls30 libnettle8
