@@ -64,6 +64,16 @@ enum stop {
 	STOP_TURN, /* others first */
 };
 
+/* To be flushed and resumed by loop_flush(). */
+static void
+mark_dirty(struct conn *c)
+{
+	if (c->is_dirty)
+		return;
+	c->is_dirty = true;
+	LIST_INSERT_HEAD(&c->loop->dirty, c, by_dirty);
+}
+
 static void
 msg_release(struct stream_msg *m)
 {
@@ -121,10 +131,7 @@ stream_send(struct msg *msg, size_t len)
 	m->sent = 0;
 	STAILQ_INSERT_TAIL(&c->tx, m, by_conn);
 	c->tx_bytes += len;
-	if (!c->is_dirty) {
-		c->is_dirty = true;
-		LIST_INSERT_HEAD(&c->loop->dirty, c, by_dirty);
-	}
+	mark_dirty(c);
 }
 
 static void
@@ -294,6 +301,8 @@ handle_frames(struct conn *c, size_t *ret_want)
 			stream_flush(c);
 			if (c->is_closed)
 				return -ECONNRESET;
+			/* What waits until this was sent is to go on. */
+			mark_dirty(c);
 		}
 	}
 	if (len < 0 && !c->fatal)

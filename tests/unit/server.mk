@@ -7,6 +7,7 @@ server_unit_tests = \
 	%D%/test-access \
 	%D%/test-addr \
 	%D%/test-pool \
+	%D%/test-stream-resume \
 	%D%/test-turns
 check_PROGRAMS += $(server_unit_tests)
 TESTS += $(server_unit_tests)
@@ -23,6 +24,9 @@ TESTS += $(server_unit_tests)
 %C%_test_pool_CPPFLAGS = $(SERVER_TEST_CPPFLAGS)
 %C%_test_pool_LDADD = $(SERVER_TEST_LDADD)
 
+%C%_test_stream_resume_SOURCES = %D%/test-stream-resume.c
+%C%_test_stream_resume_CPPFLAGS = $(SERVER_TEST_CPPFLAGS)
+%C%_test_stream_resume_LDADD = $(SERVER_TEST_LDADD)
 %C%_test_turns_SOURCES = %D%/test-turns.c
 %C%_test_turns_CPPFLAGS = $(SERVER_TEST_CPPFLAGS)
 %C%_test_turns_LDADD = $(SERVER_TEST_LDADD)
