@@ -8,6 +8,7 @@ server_unit_tests = \
 	%D%/test-addr \
 	%D%/test-pool \
 	%D%/test-stream-resume \
+	%D%/test-run-close \
 	%D%/test-turns
 check_PROGRAMS += $(server_unit_tests)
 TESTS += $(server_unit_tests)
@@ -27,6 +28,10 @@ TESTS += $(server_unit_tests)
 %C%_test_stream_resume_SOURCES = %D%/test-stream-resume.c
 %C%_test_stream_resume_CPPFLAGS = $(SERVER_TEST_CPPFLAGS)
 %C%_test_stream_resume_LDADD = $(SERVER_TEST_LDADD)
+%C%_test_run_close_SOURCES = %D%/test-run-close.c
+%C%_test_run_close_CPPFLAGS = $(SERVER_TEST_CPPFLAGS)
+%C%_test_run_close_LDADD = liblayersfixture.a $(SERVER_TEST_LDADD)
+
 %C%_test_turns_SOURCES = %D%/test-turns.c
 %C%_test_turns_CPPFLAGS = $(SERVER_TEST_CPPFLAGS)
 %C%_test_turns_LDADD = $(SERVER_TEST_LDADD)
