@@ -104,29 +104,38 @@ make(struct tree *t, struct at at, struct spec *s)
 	}
 }
 
+/*
+ * owner=mapped: what it has from its directory (inode_init_owner()). Known
+ * before it is made: whether something has to stand for it depends on that.
+ */
+static int
+inherit_mapped(struct change *ch, struct spec *s)
+{
+	struct statx parent;
+	int r = owner_statx(ch->dir, AT(ch->dir->body->dir->upper_fd, ""),
+			    &parent);
+
+	if (r < 0 || !(parent.stx_mode & S_ISGID))
+		return r;
+	if (s->gid == UINT32_MAX)
+		s->gid = parent.stx_gid;
+	if (S_ISDIR(s->mode))
+		s->mode |= S_ISGID;
+	return 0;
+}
+
 /* owner=mapped: the same by the mark, if it needs one. */
 static int
 settle_mapped(struct change *ch, struct at at, struct spec *s)
 {
 	struct tree *t = ch->dir->body->tree;
 	struct owner o = wanted_owner(s);
-	struct statx parent;
-	int r;
+	int r = 0;
 
 	if (s->fd >= 0)
 		at = AT(s->fd, "");
-	r = owner_statx(ch->dir, AT(ch->dir->body->dir->upper_fd, ""), &parent);
-	if (r < 0)
-		return r;
-	/* inode_init_owner() */
-	if (parent.stx_mode & S_ISGID) {
-		if (s->gid == UINT32_MAX)
-			o.gid = parent.stx_gid;
-		if (S_ISDIR(s->mode))
-			o.mode |= S_ISGID;
-	}
-	/* What stands for something has its mark, but of the group asked for. */
-	if (!needs_stand_in(s) || o.gid != wanted_owner(s).gid)
+	/* What stands for something has its mark. */
+	if (!needs_stand_in(s))
 		r = owner_set(t, at, &o);
 	if (r == 0)
 		r = real_statx(at, &s->stx);
@@ -318,6 +327,10 @@ create_once(struct change *ch, struct spec *s)
 		return r;
 	s->fd = -1;
 	s->maps_owner = ch->dir->body->tree->layers.features.maps_owner;
+	if (s->maps_owner)
+		r = inherit_mapped(ch, s);
+	if (r < 0)
+		return r;
 	if (ch->f.is_upper_whiteout || needs_stand_in(s))
 		return create_staged(ch, s);
 	return create_in_place(ch, s);

@@ -42,6 +42,7 @@ layers_unit_tests = \
 	%D%/test-layers-metacopy \
 	%D%/test-layers-open-files \
 	%D%/test-layers-owner \
+	%D%/test-layers-owner-group \
 	%D%/test-layers-protattr \
 	%D%/test-layers-redirect \
 	%D%/test-layers-settle \
@@ -152,6 +153,10 @@ TESTS += $(layers_unit_tests)
 %C%_test_layers_owner_SOURCES = %D%/test-layers-owner.c
 %C%_test_layers_owner_CPPFLAGS = $(LAYERS_TEST_CPPFLAGS)
 %C%_test_layers_owner_LDADD = $(LAYERS_TEST_LDADD)
+
+%C%_test_layers_owner_group_SOURCES = %D%/test-layers-owner-group.c
+%C%_test_layers_owner_group_CPPFLAGS = $(LAYERS_TEST_CPPFLAGS)
+%C%_test_layers_owner_group_LDADD = $(LAYERS_TEST_LDADD)
 
 %C%_test_layers_protattr_SOURCES = %D%/test-layers-protattr.c
 %C%_test_layers_protattr_CPPFLAGS = $(LAYERS_TEST_CPPFLAGS)
