@@ -94,7 +94,10 @@ stage(struct node *n, struct at from, struct at temp, const struct owner *o,
 	return r < 0 ? r : copyup_times(t->layers.upper, temp, old);
 }
 
-/* Let a file with @o's mark stand for @n. */
+/*
+ * Let a file with @o's mark stand for @n. -EALREADY: one does by now, and what
+ * @o was made of may have changed with that.
+ */
 static int
 stand_in(struct node *n, const struct call *c, const struct owner *o)
 {
@@ -112,6 +115,8 @@ stand_in(struct node *n, const struct call *c, const struct owner *o)
 	locked = dir;
 	from = AT(dir->body->dir->upper_fd, n->name);
 	r = real_statx(from, &old);
+	if (r == 0 && S_ISREG(old.stx_mode))
+		r = -EALREADY;
 	/* Its other names would not change with it. */
 	if (r == 0 && old.stx_nlink > 1)
 		r = -EPERM;
@@ -163,25 +168,36 @@ change_mark(struct node *n, struct at at, const struct attr_set *set,
 	return r < 0 ? r : owner_set(t, at, ret);
 }
 
-int
-owner_change(struct node *n, const struct call *c, const struct attr_set *set)
+/* Change the mark of @n, or let a file with that stand for it. */
+static int
+change_once(struct node *n, const struct call *c, const struct attr_set *set,
+	    struct owner *ret)
 {
 	CLEANUP_ACCESS struct access a = ACCESS_NONE;
 	struct statx real = { 0 };
+	int r = access_begin(n, c, &a);
+
+	if (r < 0)
+		return r;
+	r = change_mark(n, a.at, set, &real, ret);
+	if (r != -EPERM || !real.stx_mode || S_ISREG(real.stx_mode) ||
+	    S_ISDIR(real.stx_mode))
+		return r;
+	access_end(&a);
+	return stand_in(n, c, ret);
+}
+
+int
+owner_change(struct node *n, const struct call *c, const struct attr_set *set)
+{
 	struct owner o;
 	int r;
 
 	if (set->mask & ATTR_SET_MODE && S_ISLNK(n->body->type))
 		return -EOPNOTSUPP;
-	r = access_begin(n, c, &a);
-	if (r < 0)
-		return r;
-	r = change_mark(n, a.at, set, &real, &o);
-	if (r == -EPERM && real.stx_mode && !S_ISREG(real.stx_mode) &&
-	    !S_ISDIR(real.stx_mode)) {
-		access_end(&a);
-		r = stand_in(n, c, &o);
-	}
+	do
+		r = change_once(n, c, set, &o);
+	while (r == -EALREADY);
 	if (r < 0)
 		return r;
 	owner_forget(n->body);
@@ -206,5 +222,6 @@ owner_stand_in(struct node *n, const struct call *c)
 	if (S_ISREG(real.stx_mode) || S_ISDIR(real.stx_mode))
 		return -EPERM;
 	o = owner_of(&shown);
-	return stand_in(n, c, &o);
+	r = stand_in(n, c, &o);
+	return r == -EALREADY ? 0 : r;
 }
