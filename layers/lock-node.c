@@ -70,21 +70,28 @@ lock_table_unlock(struct lock_table **t)
 }
 #define CLEANUP_UNLOCK_TABLE __attribute__((cleanup(lock_table_unlock)))
 
+/* The table of the object of @h, locked; the caller unlocks it. */
+static int
+lock_table_of(struct handle *h, const struct call *c, struct lock_table **ret)
+{
+	struct body *b = h->node->body;
+	struct lock_table *t = locks_of(b);
+	int r = t ? lock_table_lock(t, b, c) : -ENOLCK;
+
+	if (r == 0)
+		*ret = t;
+	return r;
+}
+
 int
 tree_lock(struct handle *h, const struct call *c,
 	  const struct lock_range *range)
 {
-	CLEANUP_UNLOCK_TABLE struct lock_table *locked = NULL;
-	struct body *b = h->node->body;
-	struct lock_table *t = locks_of(b);
-	int r;
+	CLEANUP_UNLOCK_TABLE struct lock_table *t = NULL;
+	int r = lock_table_of(h, c, &t);
 
-	if (!t)
-		return -ENOLCK;
-	r = lock_table_lock(t, b, c);
 	if (r < 0)
 		return r;
-	locked = t;
 	if (range->type != LOCK_RANGE_NONE) {
 		atomic_store(&h->has_locks, true);
 		if (t->host)
@@ -97,18 +104,12 @@ int
 tree_getlock(struct handle *h, const struct call *c, struct lock_range *range,
 	     char client_id[LOCK_CLIENT_ID_MAX])
 {
-	CLEANUP_UNLOCK_TABLE struct lock_table *locked = NULL;
-	struct body *b = h->node->body;
+	CLEANUP_UNLOCK_TABLE struct lock_table *t = NULL;
 	struct lock_range asked = *range;
-	struct lock_table *t = locks_of(b);
-	int r;
+	int r = lock_table_of(h, c, &t);
 
-	if (!t)
-		return -ENOLCK;
-	r = lock_table_lock(t, b, c);
 	if (r < 0)
 		return r;
-	locked = t;
 	lock_table_test(t, &asked, client_id);
 	if (asked.type == LOCK_RANGE_NONE && t->host) {
 		asked = *range;
