@@ -417,7 +417,7 @@ copyup_claimed(struct work *w)
 
 /* Copy @n alone; its parent is in the upper. */
 static int
-copyup_one(struct node *n, const struct call *c, enum copyup_what what)
+copyup_try(struct node *n, const struct call *c, enum copyup_what what)
 {
 	struct tree *t = n->body->tree;
 	struct work w = {
@@ -458,6 +458,15 @@ copyup_one(struct node *n, const struct call *c, enum copyup_what what)
 		(void)real_close(w.source);
 	claim_release(&w.claim, r);
 	return r;
+}
+
+/* The same again where no descriptor was free. */
+static int
+copyup_one(struct node *n, const struct call *c, enum copyup_what what)
+{
+	int r = copyup_try(n, c, what);
+
+	return fds_shrink(n->body->tree, c, r) ? copyup_try(n, c, what) : r;
 }
 
 /* The topmost of @n and its ancestors that is not in the upper; counted. */

@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cleanup.h"
 #include "lock.h"
 #include "macros.h"
 
@@ -44,6 +45,7 @@ struct step {
 };
 
 struct lock_host {
+	struct tree *tree; /* borrowed: outlives it; const */
 	int fd; /* owned; -1: nothing is locked */
 	bool can_write;
 	struct edge *edges; /* owned; room for max_edges */
@@ -52,12 +54,14 @@ struct lock_host {
 };
 
 struct lock_host *
-lock_host_new(void)
+lock_host_new(struct tree *t)
 {
 	struct lock_host *m = calloc(1, sizeof(*m));
 
-	if (m)
-		m->fd = -1;
+	if (!m)
+		return NULL;
+	m->tree = t;
+	m->fd = -1;
 	return m;
 }
 
@@ -75,9 +79,10 @@ lock_host_free(struct lock_host *m)
 void
 lock_host_close(struct lock_host *m)
 {
-	if (m->fd >= 0)
-		(void)real_close(m->fd);
-	m->fd = -1;
+	if (m->fd < 0)
+		return;
+	fds_count(m->tree, -1);
+	(void)real_close(take_fd(&m->fd));
 }
 
 void
@@ -86,17 +91,16 @@ lock_host_open_fd(struct lock_host *m, int fd)
 	lock_host_close(m);
 	m->fd = fd;
 	m->can_write = true;
+	fds_count(m->tree, 1);
 }
 
-int
-lock_host_open(struct lock_host *m, struct node *n, const struct call *c)
+static int
+open_once(struct lock_host *m, struct node *n, const struct call *c)
 {
 	CLEANUP_ACCESS struct access a = ACCESS_NONE;
 	struct statx stx;
 	int fd, r;
 
-	if (m->fd >= 0)
-		return 0;
 	r = access_begin(n, c, &a);
 	if (r < 0)
 		return r;
@@ -116,7 +120,22 @@ lock_host_open(struct lock_host *m, struct node *n, const struct call *c)
 		return -ESTALE;
 	}
 	m->fd = fd;
+	fds_count(m->tree, 1);
 	return 0;
+}
+
+int
+lock_host_open(struct lock_host *m, struct node *n, const struct call *c)
+{
+	int r;
+
+	if (m->fd >= 0)
+		return 0;
+	r = open_once(m, n, c);
+	if (fds_shrink(m->tree, c, r))
+		r = open_once(m, n, c);
+	fds_sweep(m->tree, c);
+	return r;
 }
 
 int

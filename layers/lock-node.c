@@ -30,7 +30,7 @@ locks_of(struct body *b)
 
 	(void)pthread_mutex_lock(body_lock(b));
 	if (!b->locks) {
-		host = is_mirrored(b) ? lock_host_new() : NULL;
+		host = is_mirrored(b) ? lock_host_new(b->tree) : NULL;
 		if (host || !is_mirrored(b))
 			b->locks = lock_table_new(host);
 	}
@@ -164,7 +164,7 @@ lock_node_move(struct lock_move *m, struct body *b, int fd)
 	(void)pthread_mutex_lock(&m->t->lock);
 	if (m->t->nr_held == 0)
 		return 0; /* locked, so that there will be none */
-	host = lock_host_new();
+	host = lock_host_new(b->tree);
 	if (!host)
 		return -ENOMEM;
 	r = lock_host_reserve(host, m->t->nr_held);

@@ -76,8 +76,8 @@ bool lock_is_replaced(const struct lock_held *l, const struct lock_change *c);
 
 /* --- lock-host.c: under the table's lock --------------------------------- */
 
-/* NULL: no memory. */
-struct lock_host *lock_host_new(void);
+/* For a file of @t. NULL: no memory. */
+struct lock_host *lock_host_new(struct tree *t);
 /* Gives all locks back. NULL is fine. */
 void lock_host_free(struct lock_host *m);
 /* Reach the topmost real file of @n, if it is not open yet. */

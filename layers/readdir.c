@@ -195,7 +195,10 @@ dirstream_start(struct dirstream *s, struct node *n, const struct call *c)
 		/* Many entries and layers: not on the loop. */
 		if (c->nowait)
 			return -EAGAIN;
-		return listing_read(n, c, &s->listing);
+		r = listing_read(n, c, &s->listing);
+		return fds_shrink(s->tree, c, r)
+			       ? listing_read(n, c, &s->listing)
+			       : r;
 	}
 	s->layer = dir_top_layer(d);
 	r = stream_open(s, n);

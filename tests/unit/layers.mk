@@ -29,6 +29,7 @@ layers_unit_tests = \
 	%D%/test-layers-failure \
 	%D%/test-layers-failure-options \
 	%D%/test-layers-fds \
+	%D%/test-layers-fds-none \
 	%D%/test-layers-fds-threads \
 	%D%/test-layers-follow \
 	%D%/test-layers-forged \
@@ -103,6 +104,10 @@ TESTS += $(layers_unit_tests)
 %C%_test_layers_fds_SOURCES = %D%/test-layers-fds.c
 %C%_test_layers_fds_CPPFLAGS = $(LAYERS_TEST_CPPFLAGS)
 %C%_test_layers_fds_LDADD = $(LAYERS_TEST_LDADD)
+
+%C%_test_layers_fds_none_SOURCES = %D%/test-layers-fds-none.c
+%C%_test_layers_fds_none_CPPFLAGS = $(LAYERS_TEST_CPPFLAGS)
+%C%_test_layers_fds_none_LDADD = $(LAYERS_TEST_LDADD)
 
 %C%_test_layers_fds_threads_SOURCES = %D%/test-layers-fds-threads.c
 %C%_test_layers_fds_threads_CPPFLAGS = $(LAYERS_TEST_CPPFLAGS)
