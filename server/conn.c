@@ -101,6 +101,15 @@ static const struct backend backend = {
 	.handle_unref = handle_unref,
 };
 
+void
+conn_flush_later(struct conn *c)
+{
+	if (c->is_dirty)
+		return;
+	c->is_dirty = true;
+	LIST_INSERT_HEAD(&c->loop->dirty, c, by_dirty);
+}
+
 /* --- What the session tells us ------------------------------------------- */
 
 static void
@@ -122,10 +131,7 @@ event_fatal(void *owner, const char *why)
 
 	c->fatal = why;
 	/* From a completion nobody looks at the flag: hang up from there. */
-	if (!c->is_dirty) {
-		c->is_dirty = true;
-		LIST_INSERT_HEAD(&c->loop->dirty, c, by_dirty);
-	}
+	conn_flush_later(c);
 }
 
 static void
@@ -134,10 +140,8 @@ event_ready(void *owner)
 	struct conn *c = owner;
 
 	/* Read again after this batch: loop_flush() resumes dirty ones. */
-	if (!c->is_dirty && !c->is_closed) {
-		c->is_dirty = true;
-		LIST_INSERT_HEAD(&c->loop->dirty, c, by_dirty);
-	}
+	if (!c->is_closed)
+		conn_flush_later(c);
 }
 
 static void
@@ -270,10 +274,7 @@ conn_close(struct conn *c)
 	c->protocol->session_close(c->session);
 	log_line(LOG_INFO, "conn=%llu closed", (unsigned long long)c->id);
 	/* Freed after the batch: callers up the stack still look at it. */
-	if (!c->is_dirty) {
-		c->is_dirty = true;
-		LIST_INSERT_HEAD(&c->loop->dirty, c, by_dirty);
-	}
+	conn_flush_later(c);
 }
 
 bool

@@ -68,6 +68,8 @@ struct conn {
 void conn_new(struct loop *l, int fd, const struct protocol *protocol);
 /* Hang up; freed once nothing of it is on a worker. */
 void conn_close(struct conn *c);
+/* Have loop_flush() send what is queued, resume the session, reap. */
+void conn_flush_later(struct conn *c);
 /* Free @c if it was closed and everything came back. */
 void conn_reap(struct conn *c);
 /* Nothing in flight, nothing to be sent. */
@@ -80,12 +82,22 @@ void conn_warn(struct conn *c, const char *what);
 /* transport-stream.c */
 int stream_init(struct conn *c);
 void stream_fini(struct conn *c);
-/* Send what is queued; arms the writer if the pipe is full. */
-void stream_flush(struct conn *c);
 /* Leave loop.turns, and handle what was received. */
 void stream_take_turn(struct conn *c);
 /* The session has room again: go on with what was received. */
 void stream_resume(struct conn *c);
 void stream_stop(struct conn *c);
+
+/* transport-send.c */
+/* A message without a request; NULL without memory. */
+struct stream_msg *stream_msg_new(struct conn *c);
+/* Queue what nobody asked for; -ENOMEM. */
+int stream_say(struct conn *c, const void *bytes, size_t len);
+/* Send nothing of what is queued, and free unused messages. */
+void stream_forget(struct conn *c);
+/* How many times longer than others of its loop it may go on. */
+unsigned stream_patience(const struct conn *c);
+/* Send what is queued; arms the writer if the pipe is full. */
+void stream_flush(struct conn *c);
 
 #endif

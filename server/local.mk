@@ -38,6 +38,7 @@ libserver_a_SOURCES = \
 	%D%/server.h \
 	%D%/spawn.c \
 	%D%/spawn.h \
+	%D%/transport-send.c \
 	%D%/transport-stream.c \
 	%D%/verb-check.c \
 	%D%/verb-settle.c \

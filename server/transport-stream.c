@@ -14,7 +14,6 @@
  * nothing is closed after a time.
  */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -29,8 +28,6 @@
  * that may be in flight. The rest is for what was asked before.
  */
 #define STREAM_TX_PART 4
-/* Unused messages kept. */
-#define STREAM_FREE_MSGS 64
 /*
  * After so many messages of one recv what they answered is sent, so that the
  * client works on those while we work on the rest: at 16 in flight that is
@@ -47,16 +44,6 @@
  */
 #define STREAM_TURN_FRAMES (2 * STREAM_FLUSH_EVERY)
 #define STREAM_TURN_NS 50000u
-/* Sent in one go; the rest when others had theirs. */
-#define STREAM_SEND_MAX ((size_t)1 << 20)
-/*
- * The only connection of a loop has turns so much longer: between reads of
- * 1 MiB each look at others cost 5 % of CPU.
- */
-#define STREAM_ALONE 16
-/* Iovecs of one sendmsg. */
-#define STREAM_TX_IOV 64
-
 /* Why a connection stopped handling frames, if not by an errno. */
 enum stop {
 	STOP_EMPTY, /* no whole frame is left */
@@ -64,118 +51,11 @@ enum stop {
 	STOP_TURN, /* others first */
 };
 
-/* To be flushed and resumed by loop_flush(). */
-static void
-mark_dirty(struct conn *c)
-{
-	if (c->is_dirty)
-		return;
-	c->is_dirty = true;
-	LIST_INSERT_HEAD(&c->loop->dirty, c, by_dirty);
-}
-
-static void
-msg_release(struct stream_msg *m)
-{
-	struct conn *c = m->conn;
-
-	buffer_unref(&c->loop->buffers, m->rx);
-	buffer_unref(&c->loop->buffers, m->big);
-	c->nr_msgs--;
-	if (c->nr_free >= STREAM_FREE_MSGS) {
-		free(m);
-		return;
-	}
-	STAILQ_INSERT_HEAD(&c->free_msgs, m, by_conn);
-	c->nr_free++;
-}
-
-static int
-stream_room(struct msg *msg, size_t len)
-{
-	struct stream_msg *m = (struct stream_msg *)msg;
-	struct buffer *b;
-
-	if (len <= msg->out_len)
-		return 0;
-	if (len <= sizeof(m->small)) {
-		m->out = (struct iovec){ m->small, sizeof(m->small) };
-	} else {
-		b = buffer_get(&m->conn->loop->buffers, len);
-		if (!b)
-			return -ENOMEM;
-		buffer_unref(&m->conn->loop->buffers, m->big);
-		m->big = b;
-		m->out = (struct iovec){ b->data, b->size };
-	}
-	msg->out = &m->out;
-	msg->nr_out = 1;
-	msg->out_len = m->out.iov_len;
-	return 0;
-}
-
-static void
-stream_send(struct msg *msg, size_t len)
-{
-	struct stream_msg *m = (struct stream_msg *)msg;
-	struct conn *c = m->conn;
-
-	/* The request is not needed any more, its buffer may go. */
-	buffer_unref(&c->loop->buffers, m->rx);
-	m->rx = NULL;
-	if (c->is_closed) {
-		msg_release(m);
-		return;
-	}
-	m->out.iov_len = len;
-	m->sent = 0;
-	STAILQ_INSERT_TAIL(&c->tx, m, by_conn);
-	c->tx_bytes += len;
-	mark_dirty(c);
-}
-
-static void
-stream_drop(struct msg *msg)
-{
-	msg_release((struct stream_msg *)msg);
-}
-
-static struct msg *stream_part(struct msg *msg);
-
-static const struct msg_ops stream_ops = {
-	.room = stream_room,
-	.send = stream_send,
-	.drop = stream_drop,
-	.part = stream_part,
-};
-
-/* A message without a request. */
-static struct stream_msg *
-msg_new(struct conn *c)
-{
-	struct stream_msg *m = STAILQ_FIRST(&c->free_msgs);
-
-	if (m) {
-		STAILQ_REMOVE_HEAD(&c->free_msgs, by_conn);
-		c->nr_free--;
-	} else {
-		m = malloc(sizeof(*m));
-		if (!m)
-			return NULL;
-	}
-	m->conn = c;
-	m->rx = NULL;
-	m->big = NULL;
-	m->msg = (struct msg){ .ops = &stream_ops };
-	c->nr_msgs++;
-	return m;
-}
-
 /* One for the frame of @len bytes at rx_pos. */
 static struct stream_msg *
 msg_received(struct conn *c, size_t len)
 {
-	struct stream_msg *m = msg_new(c);
+	struct stream_msg *m = stream_msg_new(c);
 
 	if (!m)
 		return NULL;
@@ -187,14 +67,6 @@ msg_received(struct conn *c, size_t len)
 	m->msg.in_len = len;
 	c->nr_frames++;
 	return m;
-}
-
-static struct msg *
-stream_part(struct msg *msg)
-{
-	struct stream_msg *m = msg_new(((struct stream_msg *)msg)->conn);
-
-	return m ? &m->msg : NULL;
 }
 
 static bool
@@ -225,17 +97,10 @@ whole_frame(struct conn *c, size_t *ret_want)
 	return (size_t)len <= have ? len : 0;
 }
 
-/* How much longer than others of its loop it may go on. */
-static unsigned
-patience(const struct conn *c)
-{
-	return atomic_load(&c->loop->nr_conns) > 1 ? 1 : STREAM_ALONE;
-}
-
 static void
 begin_turn(struct conn *c)
 {
-	unsigned times = patience(c);
+	unsigned times = stream_patience(c);
 
 	c->turn_frames = 0;
 	c->turn_max = STREAM_TURN_FRAMES * times;
@@ -302,7 +167,7 @@ handle_frames(struct conn *c, size_t *ret_want)
 			if (c->is_closed)
 				return -ECONNRESET;
 			/* What waits until this was sent is to go on. */
-			mark_dirty(c);
+			conn_flush_later(c);
 		}
 	}
 	if (len < 0 && !c->fatal)
@@ -465,92 +330,6 @@ on_readable(struct ev_loop *ev, ev_io *w, int revents)
 	loop_spin_end(l);
 }
 
-/* Gather what is queued into @iov; returns how many. */
-static unsigned
-gather(struct conn *c, struct iovec iov[STREAM_TX_IOV])
-{
-	struct stream_msg *m;
-	unsigned nr = 0;
-
-	STAILQ_FOREACH (m, &c->tx, by_conn) {
-		if (nr == STREAM_TX_IOV)
-			break;
-		iov[nr++] = (struct iovec){
-			(char *)m->out.iov_base + m->sent,
-			m->out.iov_len - m->sent,
-		};
-	}
-	return nr;
-}
-
-/* @n bytes went out. Returns how many replies that completes. */
-static unsigned
-sent(struct conn *c, size_t n)
-{
-	struct stream_msg *m;
-	unsigned nr = 0;
-	size_t left;
-
-	c->tx_bytes -= n;
-	while (n > 0) {
-		m = STAILQ_FIRST(&c->tx);
-		left = m->out.iov_len - m->sent;
-		if (n < left) {
-			m->sent += n;
-			break;
-		}
-		n -= left;
-		STAILQ_REMOVE_HEAD(&c->tx, by_conn);
-		msg_release(m);
-		nr++;
-	}
-	return nr;
-}
-
-/* Send once. Returns bytes, or errno. */
-static ssize_t
-send_some(struct conn *c)
-{
-	struct iovec iov[STREAM_TX_IOV];
-	struct msghdr mh = { .msg_iov = iov };
-	ssize_t n;
-
-	mh.msg_iovlen = gather(c, iov);
-	n = sendmsg(c->fd, &mh, MSG_NOSIGNAL | MSG_DONTWAIT);
-	return n < 0 ? -errno : n;
-}
-
-void
-stream_flush(struct conn *c)
-{
-	size_t max = STREAM_SEND_MAX * patience(c), sum = 0;
-	ssize_t n = 0;
-
-	while (!STAILQ_EMPTY(&c->tx) && sum < max) {
-		n = send_some(c);
-		if (n == -EINTR)
-			continue;
-		if (n < 0)
-			break;
-		sum += (size_t)n;
-		/* Bytes of the same reply are no progress, as with requests. */
-		if (sent(c, (size_t)n) > 0)
-			c->tx_since = 0;
-	}
-	if (n < 0 && n != -EAGAIN) {
-		conn_close(c);
-	} else if (STAILQ_EMPTY(&c->tx) && c->is_leaving) {
-		conn_close(c);
-	} else if (STAILQ_EMPTY(&c->tx)) {
-		c->tx_since = 0;
-		ev_io_stop(c->loop->ev, &c->writer);
-	} else {
-		if (c->tx_since == 0)
-			c->tx_since = ev_now(c->loop->ev);
-		ev_io_start(c->loop->ev, &c->writer);
-	}
-}
-
 void
 stream_resume(struct conn *c)
 {
@@ -578,8 +357,6 @@ on_writable(struct ev_loop *ev, ev_io *w, int revents)
 int
 stream_init(struct conn *c)
 {
-	struct stream_msg *m;
-
 	STAILQ_INIT(&c->tx);
 	STAILQ_INIT(&c->free_msgs);
 	c->tx_max =
@@ -591,20 +368,12 @@ stream_init(struct conn *c)
 	ev_io_start(c->loop->ev, &c->reader);
 	if (!c->protocol->greeting)
 		return 0;
-	m = msg_new(c);
-	if (!m || stream_room(&m->msg, c->protocol->greeting_len) < 0)
-		return -ENOMEM;
-	memcpy(m->out.iov_base, c->protocol->greeting,
-	       c->protocol->greeting_len);
-	stream_send(&m->msg, c->protocol->greeting_len);
-	return 0;
+	return stream_say(c, c->protocol->greeting, c->protocol->greeting_len);
 }
 
 void
 stream_stop(struct conn *c)
 {
-	struct stream_msg *m;
-
 	ev_io_stop(c->loop->ev, &c->reader);
 	ev_io_stop(c->loop->ev, &c->writer);
 	if (c->is_waiting_turn)
@@ -612,21 +381,12 @@ stream_stop(struct conn *c)
 	c->is_waiting_turn = false;
 	(void)close(c->fd);
 	c->fd = -1;
-	while ((m = STAILQ_FIRST(&c->tx))) {
-		STAILQ_REMOVE_HEAD(&c->tx, by_conn);
-		msg_release(m);
-	}
-	c->tx_bytes = 0;
+	stream_forget(c);
 }
 
 void
 stream_fini(struct conn *c)
 {
-	struct stream_msg *m;
-
-	while ((m = STAILQ_FIRST(&c->free_msgs))) {
-		STAILQ_REMOVE_HEAD(&c->free_msgs, by_conn);
-		free(m);
-	}
+	stream_forget(c);
 	buffer_unref(&c->loop->buffers, c->rx);
 }
