@@ -20,8 +20,8 @@ libprotocol_a_SOURCES = \
 	%D%/9p/session.h \
 	%D%/9p/tag.c \
 	%D%/9p/trace.c \
-	%D%/9p/wire.c \
-	%D%/9p/wire.h \
 	%D%/protocol.h \
 	%D%/protocols.c \
-	%D%/request.h
+	%D%/request.h \
+	%D%/wire.c \
+	%D%/wire.h

@@ -32,9 +32,9 @@ protocol_unit_tests = \
 	%D%/test-9p-trace \
 	%D%/test-9p-version \
 	%D%/test-9p-walk \
-	%D%/test-9p-wire \
 	%D%/test-9p-xattr \
-	%D%/test-hash
+	%D%/test-hash \
+	%D%/test-wire
 check_PROGRAMS += $(protocol_unit_tests)
 TESTS += $(protocol_unit_tests)
 %C%_test_9p_attr_CPPFLAGS = $(PROTOCOL_TEST_CPPFLAGS)
@@ -71,10 +71,10 @@ TESTS += $(protocol_unit_tests)
 %C%_test_9p_version_LDADD = $(PROTOCOL_TEST_LDADD)
 %C%_test_9p_walk_CPPFLAGS = $(PROTOCOL_TEST_CPPFLAGS)
 %C%_test_9p_walk_LDADD = $(PROTOCOL_TEST_LDADD)
-%C%_test_9p_wire_CPPFLAGS = $(PROTOCOL_TEST_CPPFLAGS)
-%C%_test_9p_wire_LDADD = $(PROTOCOL_TEST_LDADD)
 %C%_test_9p_xattr_CPPFLAGS = $(PROTOCOL_TEST_CPPFLAGS)
 %C%_test_9p_xattr_LDADD = $(PROTOCOL_TEST_LDADD)
 %C%_test_hash_CPPFLAGS = $(PROTOCOL_TEST_CPPFLAGS)
 %C%_test_hash_LDADD = $(PROTOCOL_TEST_LDADD)
+%C%_test_wire_CPPFLAGS = $(PROTOCOL_TEST_CPPFLAGS)
+%C%_test_wire_LDADD = $(PROTOCOL_TEST_LDADD)
 endif

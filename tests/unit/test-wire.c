@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The cursors of wire.c: little-endian, bounded, with an error that sticks;
- * and lists of iovecs cut at every place.
+ * The cursors of wire.h and wire.c: both byte orders, bounded, with an error
+ * that sticks; and lists of iovecs cut at every place.
  */
 #include "unit.h"
 
@@ -35,6 +35,32 @@ test_cursor(void **state)
 	assert_true(wire_get_u64(&in) == UINT64_C(0x08090a0b0c0d0e0f));
 	assert_false(in.bad);
 	assert_int_equal(0, wire_get_u32(&in));
+	assert_true(in.bad);
+}
+
+static void
+test_big_endian(void **state)
+{
+	uint8_t buf[14];
+	static const uint8_t expected[14] = { 0x02, 0x03, 0x04, 0x05, 0x06,
+					      0x07, 0x08, 0x09, 0x0a, 0x0b,
+					      0x0c, 0x0d, 0x0e, 0x0f };
+	struct wire_out out = { .p = buf, .end = buf + sizeof(buf) };
+	struct wire_in in = { .p = buf, .end = buf + sizeof(buf) };
+
+	(void)state;
+	wire_put_be16(&out, 0x0203);
+	wire_put_be32(&out, 0x04050607);
+	wire_put_be64(&out, UINT64_C(0x08090a0b0c0d0e0f));
+	assert_false(out.bad);
+	assert_memory_equal(expected, buf, sizeof(buf));
+	wire_put_be16(&out, 0);
+	assert_true(out.bad);
+	assert_int_equal(0x0203, wire_get_be16(&in));
+	assert_int_equal(0x04050607, wire_get_be32(&in));
+	assert_true(wire_get_be64(&in) == UINT64_C(0x08090a0b0c0d0e0f));
+	assert_false(in.bad);
+	assert_int_equal(0, wire_get_be16(&in));
 	assert_true(in.bad);
 }
 
@@ -95,6 +121,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_cursor),
+		cmocka_unit_test(test_big_endian),
 		cmocka_unit_test(test_sticky),
 		cmocka_unit_test(test_iovecs),
 	};

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Bounded cursors over little-endian bytes. An access past the end gives 0
- * (reading) or nothing (writing) and sets @bad, which sticks and is looked
- * at once, after the last access: no other code of 9p/ does arithmetic on
- * positions in a message.
+ * Bounded cursors over bytes: little-endian numbers for 9P, big-endian ones
+ * (wire_*_be*()) for NBD. An access past the end gives 0 (reading) or nothing
+ * (writing) and sets @bad, which sticks and is looked at once, after the last
+ * access: no other code of protocol/ does arithmetic on positions in a
+ * message.
  */
-#ifndef VENEER_P9_WIRE_H
-#define VENEER_P9_WIRE_H
+#ifndef VENEER_PROTOCOL_WIRE_H
+#define VENEER_PROTOCOL_WIRE_H
 
 #include <endian.h>
 #include <stdbool.h>
@@ -81,6 +82,39 @@ wire_get_u64(struct wire_in *w)
 	return le64toh(v);
 }
 
+static inline uint16_t
+wire_get_be16(struct wire_in *w)
+{
+	const uint8_t *p = wire_get_bytes(w, 2);
+	uint16_t v = 0;
+
+	if (p)
+		memcpy(&v, p, 2);
+	return be16toh(v);
+}
+
+static inline uint32_t
+wire_get_be32(struct wire_in *w)
+{
+	const uint8_t *p = wire_get_bytes(w, 4);
+	uint32_t v = 0;
+
+	if (p)
+		memcpy(&v, p, 4);
+	return be32toh(v);
+}
+
+static inline uint64_t
+wire_get_be64(struct wire_in *w)
+{
+	const uint8_t *p = wire_get_bytes(w, 8);
+	uint64_t v = 0;
+
+	if (p)
+		memcpy(&v, p, 8);
+	return be64toh(v);
+}
+
 /* Append @len bytes; @data NULL: only leave their place. */
 static inline void
 wire_put_bytes(struct wire_out *w, const void *data, size_t len)
@@ -118,6 +152,27 @@ static inline void
 wire_put_u64(struct wire_out *w, uint64_t v)
 {
 	v = htole64(v);
+	wire_put_bytes(w, &v, 8);
+}
+
+static inline void
+wire_put_be16(struct wire_out *w, uint16_t v)
+{
+	v = htobe16(v);
+	wire_put_bytes(w, &v, 2);
+}
+
+static inline void
+wire_put_be32(struct wire_out *w, uint32_t v)
+{
+	v = htobe32(v);
+	wire_put_bytes(w, &v, 4);
+}
+
+static inline void
+wire_put_be64(struct wire_out *w, uint64_t v)
+{
+	v = htobe64(v);
 	wire_put_bytes(w, &v, 8);
 }
 
