@@ -20,6 +20,20 @@ libprotocol_a_SOURCES = \
 	%D%/9p/session.h \
 	%D%/9p/tag.c \
 	%D%/9p/trace.c \
+	%D%/nbd/command.c \
+	%D%/nbd/export.c \
+	%D%/nbd/frame.c \
+	%D%/nbd/handshake.c \
+	%D%/nbd/io.c \
+	%D%/nbd/limits.h \
+	%D%/nbd/messages.c \
+	%D%/nbd/messages.h \
+	%D%/nbd/meta.c \
+	%D%/nbd/reply.c \
+	%D%/nbd/session.c \
+	%D%/nbd/session.h \
+	%D%/nbd/status.c \
+	%D%/nbd/trace.c \
 	%D%/protocol.h \
 	%D%/protocols.c \
 	%D%/request.h \

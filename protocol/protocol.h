@@ -83,6 +83,11 @@ struct session_events {
 	 * more. Asked before each request is started.
 	 */
 	size_t (*room)(void *owner, size_t running);
+	/*
+	 * Bytes of replies that wait to be sent. While there are any, something
+	 * will be sent, and session_resume() called after it.
+	 */
+	size_t (*unsent)(void *owner);
 };
 
 enum tls_mode {
@@ -155,7 +160,7 @@ struct protocol {
 	void (*session_free)(struct session *s);
 };
 
-extern const struct protocol protocol_9p;
+extern const struct protocol protocol_9p, protocol_nbd;
 
 /* The protocol called @name, or NULL. */
 const struct protocol *protocol_find(const char *name, size_t len);

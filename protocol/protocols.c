@@ -7,6 +7,7 @@
 
 static const struct protocol *const protocols[] = {
 	&protocol_9p,
+	&protocol_nbd,
 };
 
 const struct protocol *

@@ -173,12 +173,19 @@ event_room(void *owner, size_t running)
 	return max - held;
 }
 
+static size_t
+event_unsent(void *owner)
+{
+	return ((const struct conn *)owner)->tx_bytes;
+}
+
 static const struct session_events events = {
 	.log = event_log,
 	.fatal = event_fatal,
 	.ready = event_ready,
 	.bye = event_bye,
 	.room = event_room,
+	.unsent = event_unsent,
 };
 
 /* --- Life ------------------------------------------------------------------ */
