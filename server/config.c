@@ -130,8 +130,8 @@ config_usage(void)
 	puts("\nveneer(8) says more.");
 }
 
-static int __attribute__((format(printf, 1, 2)))
-usage_error(const char *format, ...)
+int
+config_refuse(const char *format, ...)
 {
 	char line[1024];
 	va_list ap;
@@ -175,9 +175,9 @@ parse_number(const char *option, const char *text, uint64_t min, uint64_t max,
 	uint64_t v = 0;
 
 	if (config_parse_size(text, &v) < 0 || v < min || v > max)
-		return usage_error("--%s %s: use a number from %llu to %llu",
-				   option, text, (unsigned long long)min,
-				   (unsigned long long)max);
+		return config_refuse("--%s %s: use a number from %llu to %llu",
+				     option, text, (unsigned long long)min,
+				     (unsigned long long)max);
 	*ret = v;
 	return 0;
 }
@@ -217,104 +217,6 @@ config_next_option(char **rest, char **ret_key, char **ret_value)
 	}
 }
 
-static struct config_tree *
-add_tree(struct config *c, const char *name)
-{
-	struct config_tree *p;
-
-	p = reallocarray(c->trees, c->nr_trees + 1, sizeof(*p));
-	if (!p)
-		return NULL;
-	c->trees = p;
-	p += c->nr_trees;
-	p->name = strdup(name);
-	p->tree = tree_config_new();
-	p->access = ACCESS_INIT;
-	c->nr_trees++;
-	return p->name && p->tree ? p : NULL;
-}
-
-/* The tree of --lower, --upper, --work and -o: the first one, unnamed. */
-static struct config_tree *
-unnamed_tree(struct config *c)
-{
-	unsigned i;
-
-	for (i = 0; i < c->nr_trees; i++)
-		if (c->trees[i].name[0] == '\0')
-			return &c->trees[i];
-	return add_tree(c, "");
-}
-
-/* An option of the server's about that tree, or one of the tree itself. */
-static int
-set_tree(struct config_tree *t, const char *option, const char *key,
-	 const char *value)
-{
-	CLEANUP_FREE char *why = NULL;
-	int r = access_set(&t->access, key, value, &why);
-
-	if (r == -ENOENT)
-		return config_tree_set(t->tree, option, key, value);
-	return r < 0 ? usage_error("%s: %s", option, why ? why : strerror(-r))
-		     : 0;
-}
-
-static int
-set_unnamed(struct config *c, const char *option, const char *key,
-	    const char *value)
-{
-	struct config_tree *t = unnamed_tree(c);
-
-	return t ? set_tree(t, option, key, value) : -ENOMEM;
-}
-
-static int
-parse_kernel_options(struct config *c, const char *text)
-{
-	struct config_tree *t = unnamed_tree(c);
-
-	return t ? config_tree_set_kernel(t->tree, text) : -ENOMEM;
-}
-
-static int
-rename_tree(struct config *c, struct config_tree *t, const char *name)
-{
-	unsigned i;
-
-	if (!name || !*name || strchr(name, '/'))
-		return usage_error("--tree: name= needs a name without \"/\"");
-	for (i = 0; i < c->nr_trees; i++)
-		if (strcmp(c->trees[i].name, name) == 0)
-			return usage_error("--tree: two trees called \"%s\"",
-					   name);
-	free(t->name);
-	t->name = strdup(name);
-	return t->name ? 0 : -ENOMEM;
-}
-
-static int
-parse_tree(struct config *c, const char *text)
-{
-	CLEANUP_FREE char *copy = strdup(text);
-	/* A name that no client can ask for, until it has its own. */
-	struct config_tree *t = add_tree(c, "/");
-	char *rest = copy, *key, *value;
-	int r = copy && t ? 0 : -ENOMEM;
-
-	while (r == 0 && rest) {
-		config_next_option(&rest, &key, &value);
-		if (strcmp(key, "name") == 0)
-			r = rename_tree(c, t, value);
-		else
-			r = set_tree(t, "--tree", key, value);
-	}
-	if (r == 0 && strcmp(t->name, "/") == 0)
-		return usage_error("--tree %s: give it a name with name=",
-				   text);
-	return r;
-}
-
 static int
 add_listen(struct config *c, const char *addr)
 {
@@ -344,7 +246,8 @@ parse_append(struct config *c, const char *text)
 			return 0;
 		}
 	}
-	return usage_error("--append %s: use auto, strict or positional", text);
+	return config_refuse("--append %s: use auto, strict or positional",
+			     text);
 }
 
 static int
@@ -396,27 +299,27 @@ apply(struct config *c, int id, const char *arg)
 {
 	switch (id) {
 	case OPT_LOWER:
-		return set_unnamed(c, "--lower", "lower", arg);
+		return config_set_unnamed(c, "--lower", "lower", arg);
 	case OPT_UPPER:
-		return set_unnamed(c, "--upper", "upper", arg);
+		return config_set_unnamed(c, "--upper", "upper", arg);
 	case OPT_WORK:
-		return set_unnamed(c, "--work", "work", arg);
+		return config_set_unnamed(c, "--work", "work", arg);
 	case OPT_OWNER:
-		return set_unnamed(c, "--owner", "owner", arg);
+		return config_set_unnamed(c, "--owner", "owner", arg);
 	case OPT_ACCESS:
-		return set_unnamed(c, "--access", "access", arg);
+		return config_set_unnamed(c, "--access", "access", arg);
 	case OPT_SQUASH:
-		return set_unnamed(c, "--squash", "squash", arg);
+		return config_set_unnamed(c, "--squash", "squash", arg);
 	case OPT_SQUASH_TO:
-		return set_unnamed(c, "--squash-to", "squash-to", arg);
+		return config_set_unnamed(c, "--squash-to", "squash-to", arg);
 	case OPT_MAP_UID:
-		return set_unnamed(c, "--map-uid", "map-uid", arg);
+		return config_set_unnamed(c, "--map-uid", "map-uid", arg);
 	case OPT_MAP_GID:
-		return set_unnamed(c, "--map-gid", "map-gid", arg);
+		return config_set_unnamed(c, "--map-gid", "map-gid", arg);
 	case 'o':
-		return parse_kernel_options(c, arg);
+		return config_set_options(c, arg);
 	case OPT_TREE:
-		return parse_tree(c, arg);
+		return config_add_tree(c, arg);
 	case OPT_LISTEN:
 		return add_listen(c, arg);
 	case OPT_RUN:
@@ -436,9 +339,9 @@ apply(struct config *c, int id, const char *arg)
 	case OPT_LOG_LEVEL:
 		if (log_level_parse(arg, &c->log_level) == 0)
 			return 0;
-		return usage_error("--log-level %s: use error, warning, info "
-				   "or debug",
-				   arg);
+		return config_refuse("--log-level %s: use error, warning, info "
+				     "or debug",
+				     arg);
 	case OPT_HELP:
 		config_usage();
 		return 1;
@@ -471,25 +374,25 @@ bad_option(char **argv, int id, const struct option *longs)
 	const char *text = argv[optind - 1], *near;
 
 	if (id == ':')
-		return usage_error("%s needs a value", text);
+		return config_refuse("%s needs a value", text);
 	(void)longs;
 	near = strncmp(text, "--", 2) == 0 ? nearest_option(text + 2) : NULL;
 	if (near)
-		return usage_error("unknown option \"%s\": did you mean "
-				   "\"--%s\"?",
-				   text, near);
-	return usage_error("unknown option \"%s\": see veneer serve --help",
-			   text);
+		return config_refuse("unknown option \"%s\": did you mean "
+				     "\"--%s\"?",
+				     text, near);
+	return config_refuse("unknown option \"%s\": see veneer serve --help",
+			     text);
 }
 
 static int
 check(const struct config *c)
 {
 	if (c->nr_trees == 0)
-		return usage_error("nothing to serve: give --lower DIR, or "
-				   "--tree (see veneer serve --help)");
+		return config_refuse("nothing to serve: give --lower DIR, or "
+				     "--tree (see veneer serve --help)");
 	if (c->run && c->is_daemon)
-		return usage_error("--run and --daemon exclude each other");
+		return config_refuse("--run and --daemon exclude each other");
 	return 0;
 }
 
@@ -530,7 +433,8 @@ config_parse(struct config *ret, int argc, char **argv)
 	if (r != 0)
 		return r;
 	if (optind < argc)
-		return usage_error("unexpected argument \"%s\"", argv[optind]);
+		return config_refuse("unexpected argument \"%s\"",
+				     argv[optind]);
 	if (ret->max_inflight_bytes == 0)
 		ret->max_inflight_bytes =
 			MAX(CONFIG_DEFAULT_INFLIGHT_BYTES, 4 * ret->max_msize);

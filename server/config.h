@@ -67,6 +67,10 @@ struct config {
 int config_parse(struct config *ret, int argc, char **argv);
 void config_fini(struct config *config);
 
+/* -EINVAL, after a line in the log that says what would be right. */
+int config_refuse(const char *format, ...)
+	__attribute__((format(printf, 1, 2)));
+
 /* The options with a line each, as --help prints them. */
 void config_usage(void);
 
