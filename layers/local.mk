@@ -9,6 +9,7 @@ liblayers_a_SOURCES = \
 	%D%/alias.c \
 	%D%/alias.h \
 	%D%/attr.c \
+	%D%/backing.c \
 	%D%/body.c \
 	%D%/change.c \
 	%D%/change.h \

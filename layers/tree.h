@@ -377,6 +377,13 @@ int tree_prefetch(struct handle *h, const struct call *c, uint64_t off,
 int tree_extents(struct handle *h, const struct call *c, uint64_t off,
 		 uint64_t len, extent_emit emit, void *ctx);
 
+/* Where the topmost object of a name lies. */
+struct backing {
+	unsigned depth; /* 1: the upper, n + 1: the n-th lower */
+	unsigned dev_major, dev_minor; /* of the file system there (st_dev) */
+};
+int tree_backing(struct node *n, const struct call *c, struct backing *ret);
+
 /* --- Attributes ------------------------------------------------------- */
 
 /* @h may be NULL, here and below. */

@@ -24,8 +24,8 @@ refuse(char **ret_why, const char *format, ...)
 
 /* --- Options ------------------------------------------------------------- */
 
-static bool
-take_id(const char **p, char end, uint32_t *ret)
+bool
+access_take_id(const char **p, char end, uint32_t *ret)
 {
 	char *stop;
 	unsigned long v;
@@ -57,8 +57,9 @@ add_range(struct id_map *map, const char *key, const char *value,
 	const char *p = value;
 	unsigned i;
 
-	if (!take_id(&p, ':', &r.guest) || !take_id(&p, ':', &r.host) ||
-	    !take_id(&p, '\0', &r.count) || r.count == 0 ||
+	if (!access_take_id(&p, ':', &r.guest) ||
+	    !access_take_id(&p, ':', &r.host) ||
+	    !access_take_id(&p, '\0', &r.count) || r.count == 0 ||
 	    r.guest > UINT32_MAX - r.count || r.host > UINT32_MAX - r.count)
 		return refuse(ret_why,
 			      "%s=%s: use GUEST:HOST:COUNT, the first ids of "
@@ -85,8 +86,8 @@ set_squash_to(struct access *a, const char *value, char **ret_why)
 {
 	const char *p = value;
 
-	if (!take_id(&p, ':', &a->squash_uid) ||
-	    !take_id(&p, '\0', &a->squash_gid))
+	if (!access_take_id(&p, ':', &a->squash_uid) ||
+	    !access_take_id(&p, '\0', &a->squash_gid))
 		return refuse(ret_why,
 			      "squash-to=%s: use UID:GID, numbers of the host",
 			      value);

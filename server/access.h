@@ -39,6 +39,12 @@ struct access {
 			  .squash_gid = ACCESS_OVERFLOW_ID })
 
 /*
+ * A user's or group's number at *@p, followed by @end: *@p is then behind that.
+ * False: it is none, and what *@p is, is not said.
+ */
+bool access_take_id(const char **p, char end, uint32_t *ret);
+
+/*
  * Set the tree option @key. Returns 0; -ENOENT: it is none of these; -EINVAL
  * with a line in *@ret_why (malloced).
  */

@@ -15,9 +15,14 @@
 #include "cleanup.h"
 #include "config-tree.h"
 #include "config.h"
+#include "image.h"
 #include "log.h"
 #include "macros.h"
+#include "request.h"
 #include "tree.h"
+
+/* --nbd-list top, as a pattern. */
+#define LIST_TOP "*"
 
 enum option_id {
 	OPT_LOWER = 256,
@@ -31,6 +36,10 @@ enum option_id {
 	OPT_MAP_GID,
 	OPT_TREE,
 	OPT_LISTEN,
+	OPT_DEFAULT_EXPORT,
+	OPT_NBD_LIST,
+	OPT_NBD_READ_ONLY,
+	OPT_NBD_USER,
 	OPT_RUN,
 	OPT_LOOPS,
 	OPT_WORKERS,
@@ -80,6 +89,13 @@ static const struct {
 	  "a tree of its own, attached to by aname N" },
 	{ "listen", OPT_LISTEN, "ADDR",
 	  "unix:PATH, unix:-, tcp:HOST:PORT, fd:N" },
+	{ "default-export", OPT_DEFAULT_EXPORT, "NAME",
+	  "the image that NBD clients get who name none" },
+	{ "nbd-list", OPT_NBD_LIST, "none|top|GLOB",
+	  "which images NBD clients are told of [top]" },
+	{ "nbd-read-only", OPT_NBD_READ_ONLY, NULL, "let no NBD client write" },
+	{ "nbd-user", OPT_NBD_USER, "UID[:GID]",
+	  "whose rights NBD clients have" },
 	{ "run", OPT_RUN, "CMD", "run CMD with $veneer_uri, end when it ends" },
 	{ "loops", OPT_LOOPS, "N", "loop threads [cores, at most 4]" },
 	{ "workers", OPT_WORKERS, "N", "worker threads at most [16]" },
@@ -293,6 +309,58 @@ parse_limit(struct config *c, int id, const char *arg)
 	}
 }
 
+static int
+parse_nbd_list(struct config *c, const char *text)
+{
+	if (strcmp(text, "none") == 0) {
+		c->nbd_list = NULL;
+		return 0;
+	}
+	c->nbd_list = strcmp(text, "top") == 0 ? LIST_TOP : text;
+	if (image_pattern_is_ok(c->nbd_list))
+		return 0;
+	return config_refuse(
+		"--nbd-list %s: use none, top, or a pattern for "
+		"paths without \"/\" in front, of at most 16 names",
+		text);
+}
+
+static int
+parse_nbd_user(struct config *c, const char *text)
+{
+	bool has_gid = strchr(text, ':');
+	uint32_t uid, gid = NO_ID;
+	const char *p = text;
+
+	if (!access_take_id(&p, has_gid ? ':' : '\0', &uid) ||
+	    (has_gid && !access_take_id(&p, '\0', &gid)))
+		return config_refuse("--nbd-user %s: use UID or UID:GID, "
+				     "numbers of the host",
+				     text);
+	c->nbd_uid = uid;
+	c->nbd_gid = gid;
+	return 0;
+}
+
+static int
+apply_nbd(struct config *c, int id, const char *arg)
+{
+	switch (id) {
+	case OPT_DEFAULT_EXPORT:
+		c->default_export = arg;
+		return *arg ? 0
+			    : config_refuse("--default-export needs the path "
+					    "of a file in the tree");
+	case OPT_NBD_LIST:
+		return parse_nbd_list(c, arg);
+	case OPT_NBD_READ_ONLY:
+		c->nbd_read_only = true;
+		return 0;
+	default:
+		return parse_nbd_user(c, arg);
+	}
+}
+
 /* 1: help was printed. */
 static int
 apply(struct config *c, int id, const char *arg)
@@ -322,6 +390,11 @@ apply(struct config *c, int id, const char *arg)
 		return config_add_tree(c, arg);
 	case OPT_LISTEN:
 		return add_listen(c, arg);
+	case OPT_DEFAULT_EXPORT:
+	case OPT_NBD_LIST:
+	case OPT_NBD_READ_ONLY:
+	case OPT_NBD_USER:
+		return apply_nbd(c, id, arg);
 	case OPT_RUN:
 		c->run = arg;
 		return 0;
@@ -415,6 +488,9 @@ config_parse(struct config *ret, int argc, char **argv)
 		.max_xattr_bytes = CONFIG_DEFAULT_XATTR_BYTES,
 		.poll_us = CONFIG_DEFAULT_POLL_US,
 		.timeout_s = CONFIG_DEFAULT_TIMEOUT_S,
+		.nbd_list = LIST_TOP,
+		.nbd_uid = NO_ID,
+		.nbd_gid = NO_ID,
 		.log_level = LOG_INFO,
 	};
 	for (i = 0; i < ARRAY_SIZE(rows); i++)

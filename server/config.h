@@ -27,6 +27,10 @@ struct config {
 	const char **listens; /* owned array of borrowed argv strings */
 	unsigned nr_listens;
 	const char *run; /* borrowed, or NULL */
+	const char *default_export; /* borrowed, or NULL */
+	const char *nbd_list; /* borrowed: a pattern; NULL: nothing */
+	bool nbd_read_only;
+	uint32_t nbd_uid, nbd_gid; /* of the host; NO_ID: not given */
 	const char *pidfile; /* borrowed, or NULL */
 	unsigned nr_loops;
 	unsigned max_workers;

@@ -11,22 +11,28 @@
 #include <unistd.h>
 
 #include "conn.h"
+#include "image.h"
 #include "pool.h"
 #include "run.h"
 #include "tree.h"
 
 /* --- What the session needs from below ----------------------------------- */
 
-/* Remember whose workers an attached client's requests may hold. */
+/*
+ * Remember whose workers the client's requests may hold: what it is about to
+ * attach to. Before that is tried, since it may be a worker that does it.
+ */
 static void
-note_attach(struct conn *c, const struct request *req)
+note_tree(struct conn *c, const struct request *req)
 {
-	const struct export *e;
+	const struct export *e = NULL;
 
-	if (req->op != REQUEST_ATTACH || req->error < 0)
-		return;
-	e = export_find(c->loop->server, req->name.ptr, req->name.len);
-	c->queue = e ? e->index : 0;
+	if (req->op == REQUEST_ATTACH)
+		e = export_find(c->loop->server, req->name.ptr, req->name.len);
+	else if (req->op == REQUEST_IMAGE)
+		e = image_export(c->loop->server, req->name);
+	if (e)
+		c->queue = e->index;
 }
 
 /* How often this thread has gone to sleep by itself. */
@@ -69,14 +75,12 @@ backend_submit(struct request *req)
 {
 	struct conn *c = req->owner;
 	struct loop *l = c->loop;
-	bool is_done = run_inline(l, req);
 
-	if (!is_done) {
+	note_tree(c, req);
+	if (run_inline(l, req))
+		req->done(req);
+	else
 		pool_submit(l->server->pool, req, &c->lane, c->queue);
-		return;
-	}
-	note_attach(c, req);
-	req->done(req);
 }
 
 static bool

@@ -22,6 +22,11 @@ libserver_a_SOURCES = \
 	%D%/listen.h \
 	%D%/log.c \
 	%D%/log.h \
+	%D%/image-list.c \
+	%D%/image-name.c \
+	%D%/image-parts.h \
+	%D%/image-user.c \
+	%D%/image-walk.c \
 	%D%/image.c \
 	%D%/image.h \
 	%D%/loop.c \

@@ -46,6 +46,9 @@ access_of(const struct server *server, const struct request *r)
 	/* A close gives its handle up, whoever asks: nothing may stop it. */
 	if (!server->groups || r->op == REQUEST_CLOSE)
 		return NULL;
+	/* Images: whose rights count was settled by opening it (image.c). */
+	if (r->uid == NO_ID)
+		return NULL;
 	if (!n && r->handle)
 		n = handle_node(r->handle);
 	e = n ? node_tree_user(n) : NULL;

@@ -125,6 +125,10 @@ open_trees(struct server *s)
 				 e->name);
 	}
 	share_descriptors(s);
+	if (c->nbd_uid != NO_ID && !s->groups) {
+		s->groups = groups_new();
+		return s->groups ? 0 : -ENOMEM;
+	}
 	return 0;
 }
 

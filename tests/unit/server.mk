@@ -6,6 +6,9 @@ SERVER_TEST_LDADD = libserver.a libprotocol.a liblayers.a $(EV_LIBS) \
 server_unit_tests = \
 	%D%/test-access \
 	%D%/test-addr \
+	%D%/test-image-list \
+	%D%/test-image-name \
+	%D%/test-image-open \
 	%D%/test-pool \
 	%D%/test-stream-resume \
 	%D%/test-run-close \
@@ -20,6 +23,20 @@ TESTS += $(server_unit_tests)
 %C%_test_addr_SOURCES = %D%/test-addr.c
 %C%_test_addr_CPPFLAGS = $(SERVER_TEST_CPPFLAGS)
 %C%_test_addr_LDADD = $(SERVER_TEST_LDADD)
+
+%C%_test_image_list_SOURCES = %D%/test-image-list.c %D%/image-fixture.c \
+	%D%/image-fixture.h
+%C%_test_image_list_CPPFLAGS = $(SERVER_TEST_CPPFLAGS)
+%C%_test_image_list_LDADD = $(SERVER_TEST_LDADD)
+
+%C%_test_image_name_SOURCES = %D%/test-image-name.c
+%C%_test_image_name_CPPFLAGS = $(SERVER_TEST_CPPFLAGS)
+%C%_test_image_name_LDADD = $(SERVER_TEST_LDADD)
+
+%C%_test_image_open_SOURCES = %D%/test-image-open.c %D%/image-fixture.c \
+	%D%/image-fixture.h
+%C%_test_image_open_CPPFLAGS = $(SERVER_TEST_CPPFLAGS)
+%C%_test_image_open_LDADD = $(SERVER_TEST_LDADD)
 
 %C%_test_pool_SOURCES = %D%/test-pool.c
 %C%_test_pool_CPPFLAGS = $(SERVER_TEST_CPPFLAGS)
