@@ -39,35 +39,99 @@ parse_unix(const char *path, struct addr *a, char why[256])
 	return 0;
 }
 
+/* A number in decimal and nothing else. */
+static bool
+take_number(const char *text, unsigned long long max, unsigned long long *ret)
+{
+	char *end;
+
+	if (*text < '0' || *text > '9')
+		return false;
+	errno = 0;
+	*ret = strtoull(text, &end, 10);
+	return !errno && !*end && *ret <= max;
+}
+
+/* The port that IANA has given NBD; 9P has none that is used. */
+static const char *
+default_port(const struct addr *a)
+{
+	return strcmp(a->protocol->name, "nbd") == 0 ? "10809" : NULL;
+}
+
+/* The host at the begin of @rest; *@ret_port is what follows, ":..." or "". */
+static int
+take_host(const char *rest, struct addr *a, const char **ret_port,
+	  char why[256])
+{
+	const char *host = rest, *end;
+	size_t len;
+
+	if (*rest == '[') {
+		host++;
+		end = strchr(rest, ']');
+		len = end ? (size_t)(end - host) : 0;
+		*ret_port = end ? end + 1 : rest;
+	} else {
+		end = strrchr(rest, ':');
+		len = end ? (size_t)(end - host) : strlen(host);
+		*ret_port = host + len;
+	}
+	if ((*rest == '[' && !end) || (**ret_port && **ret_port != ':') ||
+	    (*rest != '[' && memchr(host, ':', len)))
+		return refuse(why, "tcp:%s: write IPv6 addresses as [::1]",
+			      rest);
+	if (len >= sizeof(a->host))
+		return refuse(why, "tcp:%s: the host is too long", rest);
+	(void)snprintf(a->host, sizeof(a->host), "%.*s", (int)len, host);
+	return 0;
+}
+
 static int
 parse_tcp(const char *rest, struct addr *a, char why[256])
 {
-	const char *colon = strrchr(rest, ':'), *host = rest;
-	size_t len;
-	char *end;
-	long port;
+	unsigned long long number;
+	const char *port;
+	int r = take_host(rest, a, &port, why);
 
-	if (!colon)
+	if (r < 0)
+		return r;
+	port = *port ? port + 1 : default_port(a);
+	if (!port)
 		return refuse(why, "tcp:%s: use tcp:HOST:PORT", rest);
-	len = (size_t)(colon - rest);
-	if (len >= 2 && host[0] == '[' && host[len - 1] == ']') {
-		host++;
-		len -= 2;
-	} else if (memchr(host, ':', len)) {
-		return refuse(why, "tcp:%s: write IPv6 addresses as [::1]",
-			      rest);
-	}
-	if (len >= sizeof(a->host))
-		return refuse(why, "tcp:%s: the host is too long", rest);
-	port = strtol(colon + 1, &end, 10);
-	if (end == colon + 1 || *end || port < 0 || port > 65535)
+	if (!take_number(port, 65535, &number))
 		return refuse(why,
 			      "tcp:%s: the port is a number from 0 (any) "
 			      "to 65535",
 			      rest);
 	a->kind = ADDR_TCP;
-	(void)snprintf(a->host, sizeof(a->host), "%.*s", (int)len, host);
-	(void)snprintf(a->port, sizeof(a->port), "%ld", port);
+	(void)snprintf(a->port, sizeof(a->port), "%llu", number);
+	return 0;
+}
+
+static int
+parse_vsock(const char *rest, struct addr *a, char why[256])
+{
+	const char *colon = strchrnul(rest, ':');
+	const char *port = *colon ? colon + 1 : default_port(a);
+	unsigned long long cid = UINT32_MAX, number;
+	char text[16];
+
+	(void)snprintf(text, sizeof(text), "%.*s", (int)(colon - rest), rest);
+	if (strcmp(text, "any") != 0 && strcmp(text, "-1") != 0 &&
+	    !take_number(text, UINT32_MAX - 1, &cid))
+		return refuse(why, "vsock:%s: the CID is a number, or \"any\"",
+			      rest);
+	if (!port)
+		return refuse(why, "vsock:%s: use vsock:CID:PORT", rest);
+	if (!take_number(port, UINT32_MAX - 1, &number))
+		return refuse(why,
+			      "vsock:%s: the port is a number from 0 (any) "
+			      "to 4294967294",
+			      rest);
+	a->kind = ADDR_VSOCK;
+	a->cid = (uint32_t)cid;
+	a->vsock_port = number ? (uint32_t)number : UINT32_MAX;
 	return 0;
 }
 
@@ -117,10 +181,13 @@ parse_kind(const char *text, struct addr *a, char why[256])
 		return parse_tcp(text + 4, a, why);
 	if (strncmp(text, "fd:", 3) == 0)
 		return parse_fd(text + 3, a, why);
-	if (strncmp(text, "vsock:", 6) == 0 ||
-	    strncmp(text, "vhost-user:", 11) == 0)
+	if (strncmp(text, "vsock:", 6) == 0)
+		return parse_vsock(text + 6, a, why);
+	if (strncmp(text, "vhost-user:", 11) == 0)
 		return refuse(why, "%s: not supported by this version", text);
-	return refuse(why, "%s: use unix:PATH, tcp:HOST:PORT or fd:N", text);
+	return refuse(
+		why, "%s: use unix:PATH, tcp:HOST:PORT, vsock:CID:PORT or fd:N",
+		text);
 }
 
 int
@@ -141,7 +208,8 @@ addr_parse(const char *text, struct addr *ret, char why[256])
 	if (plus && plus < first + strcspn(first, ":")) {
 		a.protocol = protocol_find(first, (size_t)(plus - first));
 		if (!a.protocol)
-			return refuse(why, "%s: this version serves 9p only",
+			return refuse(why,
+				      "%s: unknown protocol: use 9p or nbd",
 				      text);
 		first += plus + 1 - first;
 	} else {

@@ -18,6 +18,7 @@
 #include "image.h"
 #include "log.h"
 #include "macros.h"
+#include "protocol.h"
 #include "request.h"
 #include "tree.h"
 
@@ -36,6 +37,7 @@ enum option_id {
 	OPT_MAP_GID,
 	OPT_TREE,
 	OPT_LISTEN,
+	OPT_LISTEN_FDS,
 	OPT_DEFAULT_EXPORT,
 	OPT_NBD_LIST,
 	OPT_NBD_READ_ONLY,
@@ -88,7 +90,9 @@ static const struct {
 	{ "tree", OPT_TREE, "name=N,K=V,...",
 	  "a tree of its own, attached to by aname N" },
 	{ "listen", OPT_LISTEN, "ADDR",
-	  "unix:PATH, unix:-, tcp:HOST:PORT, fd:N" },
+	  "[nbd+]unix:PATH, unix:-, tcp:HOST:PORT, vsock:CID:PORT, fd:N" },
+	{ "listen-fds", OPT_LISTEN_FDS, "9p|nbd",
+	  "what is spoken on sockets of LISTEN_FDS that do not say" },
 	{ "default-export", OPT_DEFAULT_EXPORT, "NAME",
 	  "the image that NBD clients get who name none" },
 	{ "nbd-list", OPT_NBD_LIST, "none|top|GLOB",
@@ -390,6 +394,11 @@ apply(struct config *c, int id, const char *arg)
 		return config_add_tree(c, arg);
 	case OPT_LISTEN:
 		return add_listen(c, arg);
+	case OPT_LISTEN_FDS:
+		c->listen_fds = protocol_find(arg, strlen(arg));
+		if (c->listen_fds)
+			return 0;
+		return config_refuse("--listen-fds %s: use 9p or nbd", arg);
 	case OPT_DEFAULT_EXPORT:
 	case OPT_NBD_LIST:
 	case OPT_NBD_READ_ONLY:

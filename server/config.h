@@ -9,6 +9,7 @@
 
 #include "access.h"
 
+struct protocol;
 struct tree_config;
 
 enum exit_code { EXIT_OK = 0, EXIT_RUNTIME = 1, EXIT_USAGE = 2 };
@@ -26,6 +27,8 @@ struct config {
 	unsigned nr_trees;
 	const char **listens; /* owned array of borrowed argv strings */
 	unsigned nr_listens;
+	/* What inherited sockets without a name of ours speak; NULL: guess. */
+	const struct protocol *listen_fds;
 	const char *run; /* borrowed, or NULL */
 	const char *default_export; /* borrowed, or NULL */
 	const char *nbd_list; /* borrowed: a pattern; NULL: nothing */

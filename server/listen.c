@@ -1,41 +1,36 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Listeners: Unix and TCP sockets of our own, descriptors inherited by
- * number (fd:N) or from systemd (LISTEN_FDS). Accepted sockets go to the
- * loop with the fewest connections.
+ * Listeners, and what comes in there: accepted sockets go to the loop with the
+ * fewest connections. How each kind is opened: listen-*.c.
  */
-#include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
-#include "cleanup.h"
-#include "listen.h"
+#include "listen-kinds.h"
 #include "protocol.h"
+#include "uri.h"
 
-#define BACKLOG 128
-#define FIRST_SYSTEMD_FD 3
 /* After accept() ran out of descriptors. */
 #define PAUSE_S 0.5
 
-static int
-fail(const char *uri, const char *what, int err)
+/* --- Opening ---------------------------------------------------------------- */
+
+int
+listen_fail(const char *uri, const char *what, int err)
 {
 	log_line(LOG_ERR, "%s: %s: %s", uri, what, strerror(-err));
 	return err;
 }
 
-static struct listener *
-listener_new(struct server *s, int fd, const struct protocol *protocol)
+struct listener *
+listener_new(struct server *s, int fd, const struct addr *a)
 {
 	struct listener *l = calloc(1, sizeof(*l));
 
@@ -45,226 +40,29 @@ listener_new(struct server *s, int fd, const struct protocol *protocol)
 	}
 	l->server = s;
 	l->fd = fd;
-	l->protocol = protocol;
+	l->kind = a->kind;
+	l->protocol = a->protocol;
 	LIST_INSERT_HEAD(&s->listeners, l, by_server);
 	return l;
 }
 
-/* --- Unix sockets ----------------------------------------------------------- */
-
-static socklen_t
-unix_address(const char *path, struct sockaddr_un *ret)
+void
+listener_name(struct listener *l, const char *format, ...)
 {
-	*ret = (struct sockaddr_un){ .sun_family = AF_UNIX };
-	memcpy(ret->sun_path, path, strlen(path) + 1);
-	return sizeof(*ret);
+	size_t len = 0;
+	va_list ap;
+
+	if (listener_is_nbd(l))
+		len = (size_t)snprintf(l->uri, sizeof(l->uri), "nbd+");
+	va_start(ap, format);
+	(void)vsnprintf(l->uri + len, sizeof(l->uri) - len, format, ap);
+	va_end(ap);
 }
 
-/* Nobody answers there any more: a server that died left it. */
-static bool
-is_stale(const char *path)
+bool
+listener_is_nbd(const struct listener *l)
 {
-	CLEANUP_CLOSE int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	struct sockaddr_un sun;
-	socklen_t len = unix_address(path, &sun);
-	struct stat st;
-
-	if (fd < 0 || lstat(path, &st) < 0 || !S_ISSOCK(st.st_mode))
-		return false;
-	return connect(fd, (struct sockaddr *)&sun, len) < 0 &&
-	       errno == ECONNREFUSED;
-}
-
-static int
-bind_unix(int fd, const char *path, mode_t mode)
-{
-	struct sockaddr_un sun;
-	socklen_t len = unix_address(path, &sun);
-	mode_t old;
-	int r;
-
-	if (is_stale(path))
-		(void)unlink(path);
-	/* Right from the start: between bind and chmod anybody might come. */
-	old = umask(0777 & ~mode);
-	r = bind(fd, (struct sockaddr *)&sun, len) < 0 ? -errno : 0;
-	(void)umask(old);
-	return r;
-}
-
-/* unix:-: a socket in a directory that only we can enter. */
-static int
-make_private(struct listener *l, struct addr *a)
-{
-	const char *base = getenv("XDG_RUNTIME_DIR");
-
-	(void)snprintf(l->directory, sizeof(l->directory), "%s/veneer-XXXXXX",
-		       base && *base && strlen(base) < 40 ? base : "/tmp");
-	if (!mkdtemp(l->directory)) {
-		int r = -errno;
-
-		l->directory[0] = '\0';
-		return r;
-	}
-	(void)snprintf(a->path, sizeof(a->path), "%s/socket", l->directory);
-	return 0;
-}
-
-static int
-open_unix(struct server *s, struct addr *a)
-{
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	struct listener *l;
-	int r = 0;
-
-	if (fd < 0)
-		return fail("unix", "socket", -errno);
-	l = listener_new(s, fd, a->protocol);
-	if (!l)
-		return -ENOMEM;
-	if (strcmp(a->path, "-") == 0)
-		r = make_private(l, a);
-	(void)snprintf(l->uri, sizeof(l->uri), "unix:%s", a->path);
-	if (r == 0)
-		r = bind_unix(fd, a->path, a->mode);
-	if (r == -EADDRINUSE)
-		return fail(l->uri,
-			    "another server answers there, or a file "
-			    "is in the way",
-			    r);
-	if (r < 0)
-		return fail(l->uri, "cannot make the socket", r);
-	(void)snprintf(l->path, sizeof(l->path), "%s", a->path);
-	if (listen(fd, BACKLOG) < 0)
-		return fail(l->uri, "listen", -errno);
-	return 0;
-}
-
-/* --- TCP -------------------------------------------------------------------- */
-
-static bool
-is_loopback(const struct sockaddr *sa)
-{
-	const struct sockaddr_in *in4 = (const void *)sa;
-	const struct sockaddr_in6 *in6 = (const void *)sa;
-
-	if (sa->sa_family == AF_INET)
-		return ntohl(in4->sin_addr.s_addr) >> 24 == 127;
-	return sa->sa_family == AF_INET6 &&
-	       IN6_IS_ADDR_LOOPBACK(&in6->sin6_addr);
-}
-
-/* The port that the kernel chose, for tcp:HOST:0. */
-static void
-name_tcp(struct listener *l, const struct addr *a)
-{
-	struct sockaddr_storage ss;
-	socklen_t len = sizeof(ss);
-	bool is_v6 = strchr(a->host, ':');
-
-	(void)snprintf(l->port, sizeof(l->port), "%s", a->port);
-	if (getsockname(l->fd, (struct sockaddr *)&ss, &len) == 0)
-		(void)getnameinfo((struct sockaddr *)&ss, len, NULL, 0, l->port,
-				  sizeof(l->port),
-				  NI_NUMERICSERV | NI_NUMERICHOST);
-	(void)snprintf(l->uri, sizeof(l->uri), "tcp:%s%s%s:%s",
-		       is_v6 ? "[" : "", a->host, is_v6 ? "]" : "", l->port);
-}
-
-static int
-open_tcp_at(struct server *s, const struct addr *a, const struct addrinfo *ai)
-{
-	struct listener *l;
-	int fd, one = 1;
-
-	if (!is_loopback(ai->ai_addr) && !s->config->allow_remote) {
-		log_line(LOG_ERR,
-			 "tcp:%s:%s is reachable from other machines, and 9P "
-			 "has neither authentication nor encryption: use a "
-			 "loopback address, or --allow-remote if that is meant",
-			 a->host, a->port);
-		return -EINVAL;
-	}
-	fd = socket(ai->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
-		    0);
-	if (fd < 0)
-		return fail("tcp", "socket", -errno);
-	l = listener_new(s, fd, a->protocol);
-	if (!l)
-		return -ENOMEM;
-	(void)snprintf(l->uri, sizeof(l->uri), "tcp:%s:%s", a->host, a->port);
-	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-	if (ai->ai_family == AF_INET6)
-		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one,
-				 sizeof(one));
-	if (bind(fd, ai->ai_addr, ai->ai_addrlen) < 0)
-		return fail(l->uri, "cannot bind", -errno);
-	if (listen(fd, BACKLOG) < 0)
-		return fail(l->uri, "listen", -errno);
-	name_tcp(l, a);
-	return 0;
-}
-
-static int
-open_tcp(struct server *s, const struct addr *a)
-{
-	struct addrinfo hints = { .ai_socktype = SOCK_STREAM,
-				  .ai_flags = AI_PASSIVE };
-	struct addrinfo *list;
-	int r;
-
-	r = getaddrinfo(*a->host ? a->host : NULL, a->port, &hints, &list);
-	if (r != 0) {
-		log_line(LOG_ERR, "tcp:%s:%s: %s", a->host, a->port,
-			 gai_strerror(r));
-		return -EINVAL;
-	}
-	r = open_tcp_at(s, a, list);
-	freeaddrinfo(list);
-	return r;
-}
-
-/* --- Inherited descriptors ---------------------------------------------------- */
-
-static int
-open_fd(struct server *s, const struct addr *a)
-{
-	int listening = 0, flags = fcntl(a->fd, F_GETFD);
-	socklen_t len = sizeof(listening);
-	struct listener *l;
-
-	if (flags < 0) {
-		log_line(LOG_ERR, "fd:%d: no such descriptor was inherited",
-			 a->fd);
-		return -EINVAL;
-	}
-	if (getsockopt(a->fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len) < 0)
-		return fail("fd", "not a socket", -errno);
-	(void)fcntl(a->fd, F_SETFD, FD_CLOEXEC);
-	(void)fcntl(a->fd, F_SETFL, O_NONBLOCK);
-	l = listener_new(s, a->fd, a->protocol);
-	if (!l)
-		return -ENOMEM;
-	l->is_connected = !listening;
-	(void)snprintf(l->uri, sizeof(l->uri), "fd:%d", a->fd);
-	return 0;
-}
-
-int
-listen_inherited(struct server *s)
-{
-	const char *pid = getenv("LISTEN_PID"), *fds = getenv("LISTEN_FDS");
-	struct addr a = { .kind = ADDR_FD, .protocol = protocol_find("9p", 2) };
-	int i, nr, r = 0;
-
-	if (!pid || !fds || strtol(pid, NULL, 10) != getpid())
-		return 0;
-	nr = (int)strtol(fds, NULL, 10);
-	for (i = 0; i < nr && r == 0; i++) {
-		a.fd = FIRST_SYSTEMD_FD + i;
-		r = open_fd(s, &a);
-	}
-	return r < 0 ? r : nr;
+	return strcmp(l->protocol->name, "nbd") == 0;
 }
 
 int
@@ -279,11 +77,13 @@ listen_open(struct server *s, const char *text)
 	}
 	switch (a.kind) {
 	case ADDR_UNIX:
-		return open_unix(s, &a);
+		return listen_unix(s, &a);
 	case ADDR_TCP:
-		return open_tcp(s, &a);
+		return listen_tcp(s, &a);
+	case ADDR_VSOCK:
+		return listen_vsock(s, &a);
 	case ADDR_FD:
-		return open_fd(s, &a);
+		return listen_fd(s, &a);
 	}
 	return -EINVAL;
 }
@@ -348,6 +148,17 @@ on_pause_over(struct ev_loop *ev, ev_timer *w, int revents)
 	ev_io_start(ev, &ls->acceptor);
 }
 
+static void
+log_listener(const struct listener *ls)
+{
+	char uri[URI_MAX];
+
+	if (uri_nbd(ls, "NAME", uri) == 0)
+		log_line(LOG_INFO, "listening on %s: %s", ls->uri, uri);
+	else
+		log_line(LOG_INFO, "listening on %s", ls->uri);
+}
+
 void
 listen_start(struct server *s)
 {
@@ -355,7 +166,7 @@ listen_start(struct server *s)
 	struct listener *ls;
 
 	LIST_FOREACH (ls, &s->listeners, by_server) {
-		log_line(LOG_INFO, "listening on %s", ls->uri);
+		log_listener(ls);
 		if (ls->is_connected) {
 			hand_over(ls, ls->fd);
 			ls->fd = -1;
@@ -379,7 +190,7 @@ listen_close_all(struct server *s)
 			ev_io_stop(ev, &ls->acceptor);
 			ev_timer_stop(ev, &ls->pause);
 		}
-		if (ls->path[0])
+		if (ls->is_ours)
 			(void)unlink(ls->path);
 		if (ls->directory[0])
 			(void)rmdir(ls->directory);

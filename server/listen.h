@@ -16,10 +16,13 @@ struct listener {
 	int fd; /* owned */
 	ev_io acceptor;
 	ev_timer pause; /* out of descriptors: no accept until it rings */
+	enum addr_kind kind; /* const */
 	char uri[320]; /* for the log and for --run */
-	char path[108]; /* of a Unix socket that is ours to remove; or "" */
+	char path[109]; /* of a Unix socket; or "" */
+	bool is_ours; /* and it is ours to remove */
 	char directory[64]; /* the private one around it; or "" */
-	char port[16]; /* TCP; or "" */
+	char host[260]; /* TCP: with brackets; vsock: a CID; or "" */
+	char port[16]; /* TCP, vsock; or "" */
 	bool is_connected; /* an inherited connection, not a listener */
 };
 
@@ -28,7 +31,9 @@ struct listener {
  * command line) or what the system says.
  */
 int listen_open(struct server *s, const char *text);
-/* The sockets that systemd passed; returns how many, or errno. */
+/* Does it speak NBD? Else it is 9P. */
+bool listener_is_nbd(const struct listener *l);
+/* The sockets that systemd or libnbd passed; returns how many, or errno. */
 int listen_inherited(struct server *s);
 /* Begin to accept. Before loops run, or on loop 0. */
 void listen_start(struct server *s);

@@ -18,6 +18,11 @@ libserver_a_SOURCES = \
 	%D%/export.c \
 	%D%/groups.c \
 	%D%/groups.h \
+	%D%/listen-inherited.c \
+	%D%/listen-kinds.h \
+	%D%/listen-tcp.c \
+	%D%/listen-unix.c \
+	%D%/listen-vsock.c \
 	%D%/listen.c \
 	%D%/listen.h \
 	%D%/log.c \
@@ -45,6 +50,8 @@ libserver_a_SOURCES = \
 	%D%/spawn.h \
 	%D%/transport-send.c \
 	%D%/transport-stream.c \
+	%D%/uri.c \
+	%D%/uri.h \
 	%D%/verb-check.c \
 	%D%/verb-settle.c \
 	%D%/verb.c \

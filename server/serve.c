@@ -27,6 +27,7 @@
 #include "server.h"
 #include "spawn.h"
 #include "tree.h"
+#include "uri.h"
 
 /* How long workers are waited for at the end. */
 #define STOP_WORKERS_S 5
@@ -212,6 +213,17 @@ make_loops(struct server *s)
 	return 0;
 }
 
+static bool
+serves_nbd(const struct server *s)
+{
+	const struct listener *ls;
+
+	LIST_FOREACH (ls, &s->listeners, by_server)
+		if (listener_is_nbd(ls))
+			return true;
+	return false;
+}
+
 static int
 open_listeners(struct server *s)
 {
@@ -226,17 +238,16 @@ open_listeners(struct server *s)
 		if (r == 0)
 			r = listen_open(s, "unix:-");
 	}
+	/* $veneer_nbd of --run, which nobody but us can connect to. */
+	if (r >= 0 && c->run && !serves_nbd(s))
+		r = listen_open(s, "nbd+unix:-");
 	return r < 0 ? r : 0;
 }
 
-/* Lines to paste, for who gave no --listen. */
+/* Lines to paste about a private socket, whose path nobody can know. */
 static void
-print_hints(const struct server *s)
+print_9p_hints(const struct listener *ls)
 {
-	const struct listener *ls = LIST_FIRST(&s->listeners);
-
-	if (s->config->nr_listens > 0 || s->config->run || !ls || !ls->path[0])
-		return;
 	printf("# QEMU (the guest mounts it from 10.0.2.100, port 564):\n"
 	       "-netdev user,id=n0,guestfwd=tcp:10.0.2.100:564-chardev:v0 "
 	       "-device virtio-net-pci,netdev=n0 \\\n"
@@ -248,6 +259,38 @@ print_hints(const struct server *s)
 	       "mount -t 9p -o trans=unix,version=9p2000.L,msize=1048576 %s "
 	       "/mnt\n",
 	       ls->path, ls->path);
+}
+
+static void
+print_nbd_hints(const struct listener *ls)
+{
+	char uri[URI_MAX], all[URI_MAX];
+
+	if (uri_nbd(ls, "NAME", uri) < 0 || uri_nbd(ls, "", all) < 0)
+		return;
+	printf("# NBD, the file NAME of the tree as a disk; QEMU:\n"
+	       "-drive 'file=%s,format=raw,if=virtio'\n"
+	       "# what there is, and one of them as a file:\n"
+	       "nbdinfo --list '%s'\n"
+	       "nbdcopy '%s' NAME\n",
+	       uri, all, uri);
+}
+
+static void
+print_hints(const struct server *s)
+{
+	const struct listener *ls;
+
+	if (s->config->run)
+		return;
+	LIST_FOREACH (ls, &s->listeners, by_server) {
+		if (!ls->directory[0])
+			continue;
+		if (listener_is_nbd(ls))
+			print_nbd_hints(ls);
+		else
+			print_9p_hints(ls);
+	}
 	(void)fflush(stdout);
 }
 

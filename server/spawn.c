@@ -9,19 +9,61 @@
 #include <unistd.h>
 
 #include "listen.h"
+#include "macros.h"
 #include "spawn.h"
+#include "uri.h"
 
-/* What the command is told; before fork, so that nothing can go wrong after. */
 static void
-export_environment(const struct server *s)
+export_nbd(const struct listener *ls)
+{
+	char prefix[URI_MAX];
+
+	if (uri_prefix(ls, prefix) < 0)
+		return;
+	(void)setenv("veneer_nbd", prefix, 1);
+	if (ls->path[0])
+		(void)setenv("veneer_nbd_socket", ls->path, 1);
+	if (ls->kind == ADDR_TCP)
+		(void)setenv("veneer_nbd_port", ls->port, 1);
+}
+
+static bool
+serves_9p(const struct server *s)
 {
 	const struct listener *ls;
 
+	LIST_FOREACH (ls, &s->listeners, by_server)
+		if (!listener_is_nbd(ls))
+			return true;
+	return false;
+}
+
+/*
+ * What the command is told; before fork, so that nothing can go wrong after.
+ * The list has the last listener first, and so the first one's stay.
+ */
+static void
+export_environment(const struct server *s)
+{
+	static const char *const names[] = {
+		"veneer_uri", "veneer_socket",     "veneer_port",
+		"veneer_nbd", "veneer_nbd_socket", "veneer_nbd_port",
+	};
+	bool has_9p = serves_9p(s);
+	const struct listener *ls;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(names); i++)
+		(void)unsetenv(names[i]);
 	LIST_FOREACH (ls, &s->listeners, by_server) {
+		if (listener_is_nbd(ls))
+			export_nbd(ls);
+		if (listener_is_nbd(ls) && has_9p)
+			continue;
 		(void)setenv("veneer_uri", ls->uri, 1);
 		if (ls->path[0])
 			(void)setenv("veneer_socket", ls->path, 1);
-		if (ls->port[0])
+		if (ls->kind == ADDR_TCP)
 			(void)setenv("veneer_port", ls->port, 1);
 	}
 }

@@ -8,8 +8,8 @@
 #include "server.h"
 
 /*
- * Run @cmd with sh -c, with veneer_uri, veneer_socket and veneer_port in its
- * environment. *@ret_pidfd becomes readable when it ends; the caller's to
+ * Run @cmd with sh -c, with veneer_uri, veneer_nbd and what else veneer(8) has
+ * under --run in its environment. *@ret_pidfd becomes readable when it ends; the caller's to
  * close. Returns the process id or errno.
  */
 pid_t spawn_command(const struct server *s, const char *cmd, int *ret_pidfd);

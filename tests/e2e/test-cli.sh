@@ -39,10 +39,14 @@ done
 refused 2 'auto, strict' serve --lower lower --append maybe
 refused 2 'error, warning' serve --lower lower --log-level loud
 refused 2 'use unix:PATH' serve --lower lower --listen file:x
-refused 2 'not supported' serve --lower lower --listen vsock:1:2
-refused 2 'serves 9p only' serve --lower lower --listen nbd+unix:x
+refused 2 'not supported' serve --lower lower --listen vhost-user:x
+refused 2 'use 9p or nbd' serve --lower lower --listen smb+unix:x
+refused 2 'use 9p or nbd' serve --lower lower --listen-fds smb
+refused 2 'use tcp:HOST:PORT' serve --lower lower --listen tcp:127.0.0.1
+refused 2 'use vsock:CID:PORT' serve --lower lower --listen vsock:any
 refused 2 'the port' serve --lower lower --listen tcp:127.0.0.1:x
-refused 2 'allow-remote' serve --lower lower --listen tcp:0.0.0.0:0
+refused 2 '9P has neither.*allow-remote' serve --lower lower --listen tcp:0.0.0.0:0
+refused 2 'NBD has neither.*allow-remote' serve --lower lower --listen nbd+tcp:0.0.0.0:0
 refused 2 'as \[::1\]' serve --lower lower --listen tcp:::1:0
 refused 2 'no such descriptor' serve --lower lower --listen fd:99
 refused 2 'give it a name' serve --tree lower=lower

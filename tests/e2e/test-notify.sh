@@ -19,7 +19,7 @@ pid = os.fork()
 if pid == 0:
     os.dup2(listener.fileno(), 3)
     os.environ.update(NOTIFY_SOCKET=os.path.abspath('notify'), LISTEN_FDS='1',
-                      LISTEN_PID=str(os.getpid()))
+                      LISTEN_PID=str(os.getpid()), LISTEN_FDNAMES='veneer.socket')
     os.execv(veneer, [veneer, 'serve', '--lower', 'lower'])
 listener.close()
 try:

@@ -7,6 +7,7 @@
 
 #include "addr.h"
 #include "config.h"
+#include "protocol.h"
 
 static const struct {
 	const char *text;
@@ -21,7 +22,17 @@ static const struct {
 	{ "unix:-", 0, ADDR_UNIX, "-", "", "", 0600 },
 	{ "tcp:localhost:564", 0, ADDR_TCP, "", "localhost", "564", 0600 },
 	{ "tcp:[::1]:0", 0, ADDR_TCP, "", "::1", "0", 0600 },
+	{ "tcp:[::1]:5", 0, ADDR_TCP, "", "::1", "5", 0600 },
 	{ "fd:3", 0, ADDR_FD, "", "", "", 0600 },
+	{ "nbd+unix:x", 0, ADDR_UNIX, "x", "", "", 0600 },
+	{ "nbd+tcp:h:1", 0, ADDR_TCP, "", "h", "1", 0600 },
+	{ "nbd+tcp:h", 0, ADDR_TCP, "", "h", "10809", 0600 },
+	{ "nbd+tcp:[::1]", 0, ADDR_TCP, "", "::1", "10809", 0600 },
+	{ "nbd+tcp:::1", -EINVAL, 0, "", "", "", 0 },
+	{ "tcp:[::1", -EINVAL, 0, "", "", "", 0 },
+	{ "tcp:[::1]5", -EINVAL, 0, "", "", "", 0 },
+	{ "tcp:h:", -EINVAL, 0, "", "", "", 0 },
+	{ "tcp:h:+1", -EINVAL, 0, "", "", "", 0 },
 	{ "unix:", -EINVAL, 0, "", "", "", 0 },
 	{ "unix:x,mode=9", -EINVAL, 0, "", "", "", 0 },
 	{ "unix:x,owner=me", -EINVAL, 0, "", "", "", 0 },
@@ -31,7 +42,6 @@ static const struct {
 	{ "tcp:h:1,mode=0600", -EINVAL, 0, "", "", "", 0 },
 	{ "fd:x", -EINVAL, 0, "", "", "", 0 },
 	{ "fd:-1", -EINVAL, 0, "", "", "", 0 },
-	{ "vsock:2:5", -EINVAL, 0, "", "", "", 0 },
 	{ "smb+unix:x", -EINVAL, 0, "", "", "", 0 },
 	{ "", -EINVAL, 0, "", "", "", 0 },
 };
@@ -58,6 +68,49 @@ addresses(void **state)
 		assert_string_equal(cases[i].host, a.host);
 		assert_string_equal(cases[i].port, a.port);
 		assert_int_equal(cases[i].mode, a.mode);
+	}
+}
+
+static void
+vsock(void **state)
+{
+	static const struct {
+		const char *text;
+		int want;
+		const char *protocol;
+		uint32_t cid, port; /* UINT32_MAX: any */
+	} rows[] = {
+		{ "vsock:2:5", 0, "9p", 2, 5 },
+		{ "9p+vsock:any:564", 0, "9p", UINT32_MAX, 564 },
+		{ "nbd+vsock:-1:0", 0, "nbd", UINT32_MAX, UINT32_MAX },
+		{ "nbd+vsock:3", 0, "nbd", 3, 10809 },
+		{ "nbd+vsock:4294967294:4294967294", 0, "nbd", 4294967294,
+		  4294967294 },
+		{ "nbd+vsock:4294967295:1", -EINVAL, "", 0, 0 },
+		{ "nbd+vsock:1:4294967295", -EINVAL, "", 0, 0 },
+		{ "nbd+vsock:host:1", -EINVAL, "", 0, 0 },
+		{ "nbd+vsock::1", -EINVAL, "", 0, 0 },
+		{ "nbd+vsock:00000000000000000000001:1", -EINVAL, "", 0, 0 },
+		{ "vsock:1", -EINVAL, "", 0, 0 },
+		{ "vsock:", -EINVAL, "", 0, 0 },
+		{ "vsock:1:", -EINVAL, "", 0, 0 },
+		{ "vsock:1:2,mode=0600", -EINVAL, "", 0, 0 },
+	};
+	struct addr a;
+	char why[256];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		print_message("%s\n", rows[i].text);
+		assert_int_equal(rows[i].want,
+				 addr_parse(rows[i].text, &a, why));
+		if (rows[i].want < 0)
+			continue;
+		assert_int_equal(ADDR_VSOCK, a.kind);
+		assert_string_equal(rows[i].protocol, a.protocol->name);
+		assert_int_equal(rows[i].cid, a.cid);
+		assert_int_equal(rows[i].port, a.vsock_port);
 	}
 }
 
@@ -110,6 +163,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(addresses),
+		cmocka_unit_test(vsock),
 		cmocka_unit_test(a_path_too_long),
 		cmocka_unit_test(sizes),
 	};
