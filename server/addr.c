@@ -118,6 +118,8 @@ parse_vsock(const char *rest, struct addr *a, char why[256])
 	char text[16];
 
 	(void)snprintf(text, sizeof(text), "%.*s", (int)(colon - rest), rest);
+	if ((size_t)(colon - rest) >= sizeof(text))
+		text[0] = '\0'; /* no number, whatever it begins with */
 	if (strcmp(text, "any") != 0 && strcmp(text, "-1") != 0 &&
 	    !take_number(text, UINT32_MAX - 1, &cid))
 		return refuse(why, "vsock:%s: the CID is a number, or \"any\"",
