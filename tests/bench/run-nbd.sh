@@ -54,7 +54,7 @@ fi
 cd "$tmp/fs" || exit 1
 mib=512
 span=$((mib << 20))
-mkdir lower upper
+mkdir lower upper work
 echo "preparing images of $mib MiB"
 head -c $span /dev/urandom >nbdkit.img
 cp nbdkit.img qemu.img
