@@ -145,9 +145,9 @@ access_pinned(struct node *n, struct access *ret)
 
 	(void)pthread_mutex_lock(body_lock(b));
 	ret->at = AT(b->pin_fd, "");
+	ret->layer = atomic_load(&b->layer);
 	(void)pthread_mutex_unlock(body_lock(b));
 	ret->locked = NULL;
-	ret->layer = atomic_load(&b->layer);
 	return ret->at.fd < 0 ? -ESTALE : 0;
 }
 

@@ -45,6 +45,7 @@ struct work {
 	struct at temp; /* the copy; fd owned if it is a tmpfile */
 	char name[16]; /* its name in the staging area, or "" */
 	int tmpfile; /* owned, or -1 */
+	int pin; /* owned, or -1: for names that are gone (node_repin()) */
 	struct alias_set aliases; /* names that the copy is to have, too */
 };
 
@@ -242,16 +243,24 @@ build(struct work *w)
 }
 
 /*
- * The copy of an object with names that are gone has no data of its own: by
- * those nobody will find it below. Best effort: only reading will fail.
+ * The object is the copy. At once for those who reach it by the pin, with no
+ * lock of a directory: who sees that it is in the upper, and writes, must not
+ * find the lower one there any more.
  */
 static void
-pin_source(struct work *w)
+set_copied(struct work *w)
 {
-	int fd = real_open_path(AT(w->source, ""));
+	struct body *b = w->n->body;
 
-	if (fd >= 0)
-		node_pin_data(w->n, fd, w->layer);
+	(void)pthread_mutex_lock(body_lock(b));
+	atomic_store(&b->is_metacopy, w->is_metacopy);
+	/* Names that are gone already lead to the copy from now on, too. */
+	if (b->pin_fd >= 0 && w->pin >= 0)
+		node_repin(w->n, take_fd(&w->pin));
+	atomic_store_explicit(&b->layer, 0, memory_order_release);
+	if (!w->is_metacopy)
+		atomic_fetch_add(&b->generation, 1);
+	(void)pthread_mutex_unlock(body_lock(b));
 }
 
 /* From now on the object is the upper one. Under the locks of body.layer. */
@@ -277,21 +286,13 @@ flip(void *ctx, struct at at)
 	/* Who holds the lower file open and reads on loses nothing. */
 	if (w->is_metacopy && !atomic_load(&b->is_metacopy)) {
 		b->data_blocks_512 = w->stx.stx_blocks;
+		/* Names that are gone lead to the data by this. */
 		if (b->pin_fd >= 0)
-			pin_source(w);
+			node_pin_data(w->n, take_fd(&w->source), w->layer);
 	}
-	atomic_store(&b->is_metacopy, w->is_metacopy);
-	atomic_store_explicit(&b->layer, 0, memory_order_release);
-	if (!w->is_metacopy)
-		atomic_fetch_add(&b->generation, 1);
+	set_copied(w);
 	if (b->dir)
 		(void)pthread_rwlock_unlock(&b->dir->lock);
-	/* Names that are gone already lead to the copy from now on, too. */
-	if (b->pin_fd >= 0 && !b->dir) {
-		fd = real_open_path(at);
-		if (fd >= 0)
-			node_repin(w->n, fd);
-	}
 	return 0;
 }
 
@@ -299,23 +300,12 @@ flip(void *ctx, struct at at)
 static int
 publish_orphan(struct work *w)
 {
-	struct body *b = w->n->body;
-	int fd, r;
-
-	if (b->dir)
+	if (w->n->body->dir)
 		return -ENOENT;
-	fd = real_open_path(w->temp);
-	if (fd < 0)
-		return fd;
 	if (w->name[0])
 		workdir_discard(w->u, w->name);
 	w->name[0] = '\0';
-	r = flip(w, AT(fd, ""));
-	if (r < 0)
-		(void)real_close(fd);
-	else
-		node_repin(w->n, fd);
-	return r;
+	return flip(w, AT(w->pin, ""));
 }
 
 static int
@@ -392,8 +382,15 @@ static int
 publish(struct work *w)
 {
 	struct lock_move move = LOCK_MOVE_NONE;
-	int r = lock_node_move(&move, w->n->body, w->tmpfile);
+	int r;
 
+	/* Opened while it can still fail: some name may be gone. */
+	if (!w->n->body->dir) {
+		w->pin = real_open_path(w->temp);
+		if (w->pin < 0)
+			return w->pin;
+	}
+	r = lock_node_move(&move, w->n->body, w->tmpfile);
 	if (r == 0)
 		r = publish_where(w);
 	lock_node_moved(&move, body_is_upper(w->n->body));
@@ -428,6 +425,7 @@ copyup_try(struct node *n, const struct call *c, enum copyup_what what)
 		.what = what,
 		.source = -1,
 		.tmpfile = -1,
+		.pin = -1,
 	};
 	int r = 0;
 
@@ -456,6 +454,8 @@ copyup_try(struct node *n, const struct call *c, enum copyup_what what)
 		(void)real_close(w.tmpfile);
 	if (w.source >= 0)
 		(void)real_close(w.source);
+	if (w.pin >= 0)
+		(void)real_close(w.pin);
 	claim_release(&w.claim, r);
 	return r;
 }

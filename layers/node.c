@@ -251,17 +251,9 @@ node_pin(struct node *n, struct at at)
 void
 node_repin(struct node *n, int fd)
 {
-	struct body *b = n->body;
-
-	(void)pthread_mutex_lock(body_lock(b));
-	if (b->pin_fd < 0) {
-		set_pin(b, &b->pin_fd, fd);
-	} else {
-		/* In place: others may be using the number right now. */
-		(void)dup3(fd, b->pin_fd, O_CLOEXEC);
-		(void)real_close(fd);
-	}
-	(void)pthread_mutex_unlock(body_lock(b));
+	/* In place: others may be using the number right now. */
+	(void)dup3(fd, n->body->pin_fd, O_CLOEXEC);
+	(void)real_close(fd);
 }
 
 void

@@ -315,7 +315,7 @@ int node_pin(struct node *n, struct at at);
 void node_pin_data(struct node *n, int fd, unsigned layer);
 /* A copy of that descriptor, the caller's; -ESTALE: there is none. */
 int node_pinned_data(struct node *n, int *ret_fd, unsigned *ret_layer);
-/* The object of detached @n is now behind @fd (taken over). */
+/* The pinned object of @n is now behind @fd (taken over). Under body_lock(). */
 void node_repin(struct node *n, int fd);
 /*
  * Give @n a new place. rename_lock, both dir.locks exclusive; any node at

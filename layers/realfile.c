@@ -273,8 +273,9 @@ reopen(struct node *n, const struct call *c, struct realfile *rf)
 		return r;
 	(void)pthread_mutex_lock(body_lock(b));
 	if (fresh.dev != rf->dev || fresh.ino != rf->ino) {
-		/* Just copied up: the generation is about to move. */
-		if (fresh.layer != 0 || rf->layer == 0)
+		/* Just copied up: the generation has moved, or is about to. */
+		if ((fresh.layer != 0 || rf->layer == 0) &&
+		    rf->generation == atomic_load(&b->generation))
 			r = -ESTALE;
 	} else {
 		if (rf->fd < 0) {

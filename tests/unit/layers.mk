@@ -45,6 +45,7 @@ layers_unit_tests = \
 	%D%/test-layers-owner \
 	%D%/test-layers-owner-group \
 	%D%/test-layers-owner-threads \
+	%D%/test-layers-pinned-copy \
 	%D%/test-layers-protattr \
 	%D%/test-layers-redirect \
 	%D%/test-layers-settle \
@@ -167,6 +168,10 @@ TESTS += $(layers_unit_tests)
 %C%_test_layers_owner_threads_SOURCES = %D%/test-layers-owner-threads.c
 %C%_test_layers_owner_threads_CPPFLAGS = $(LAYERS_TEST_CPPFLAGS)
 %C%_test_layers_owner_threads_LDADD = $(LAYERS_TEST_LDADD)
+
+%C%_test_layers_pinned_copy_SOURCES = %D%/test-layers-pinned-copy.c
+%C%_test_layers_pinned_copy_CPPFLAGS = $(LAYERS_TEST_CPPFLAGS)
+%C%_test_layers_pinned_copy_LDADD = $(LAYERS_TEST_LDADD)
 
 %C%_test_layers_protattr_SOURCES = %D%/test-layers-protattr.c
 %C%_test_layers_protattr_CPPFLAGS = $(LAYERS_TEST_CPPFLAGS)
