@@ -6,8 +6,9 @@
 #                            KERNEL is stable, the release's own, backports, or
 #                            newest, of the next release's backports; RIG_KERNEL
 #                            is then its folder
-#   rig_each FUNCTION        call it with each of RIG_KERNELS prepared, in a new
-#                            folder; 77 if one cannot be had
+#   rig_each FUNCTION        call it with the name of each of RIG_KERNELS, which
+#                            is prepared, in a new folder; 77 if one cannot be
+#                            had
 #   rig_initramfs OUT JOB [FILE...]
 #                            an initramfs that runs JOB, a busybox sh script;
 #                            FILEs are put into its /bin
@@ -143,7 +144,7 @@ rig_each() {
 		}
 		mkdir "$kernel" && cd "$kernel" || return 1
 		echo "== $kernel: $(cat "$RIG_KERNEL/version")"
-		"$1" || return
+		"$1" "$kernel" || return
 		cd ..
 	done
 	return $status
