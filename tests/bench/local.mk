@@ -32,6 +32,8 @@ EXTRA_PROGRAMS += %D%/bench %D%/bench-fair %D%/bench-fids \
 %C%_calls_LDADD = libp9client.a
 EXTRA_DIST += %D%/run.sh %D%/run-calls.sh %D%/run-fair.sh \
 	%D%/run-fids.sh %D%/run-layers.sh %D%/run-nbd.sh
+EXTRA_DIST += %D%/rig.sh %D%/run.sh %D%/run-calls.sh %D%/run-fair.sh \
+	%D%/run-fids.sh %D%/run-layers.sh
 
 .PHONY: bench bench-calls bench-fair bench-fids bench-layers bench-nbd
 bench: veneer$(EXEEXT) %D%/bench$(EXEEXT) bench-fids bench-layers bench-nbd

@@ -7,23 +7,12 @@
 set -u
 build=$1
 shift
+. "$(dirname "$0")/rig.sh"
+rig_arguments "$@"
 files=200000 dirs=50000
-for arg in "$@"; do
-	[ "$arg" != --quick ] || files=20000 dirs=5000
-done
-tmp=$(mktemp -d /tmp/veneer-bench.XXXXXX)
-pid=
-cleanup() {
-	cd /
-	[ -z "$pid" ] || { kill "$pid" && wait "$pid"; }
-	mountpoint -q "$tmp/fs" && umount "$tmp/fs"
-	rm -rf "$tmp"
-}
-trap cleanup EXIT
-trap 'exit 130' INT TERM
-mkdir "$tmp/fs"
-[ "$(id -u)" -ne 0 ] || mount -t tmpfs -o size=3G,mode=755 bench "$tmp/fs" || exit 1
-cd "$tmp/fs" || exit 1
+[ -z "$quick" ] || files=20000 dirs=5000
+ext4= # make bench passes on what is for others
+rig_begin 3G
 mkdir -p lower/m lower/f upper/m
 (
 	cd lower/m || exit 1
@@ -36,11 +25,6 @@ mkdir -p lower/m lower/f upper/m
 	done
 )
 ulimit -n 4096
-"$build/veneer" serve --lower lower --upper upper --listen "unix:$tmp/sock" \
-	--log-level error &
-pid=$!
-for _ in $(seq 100); do
-	[ -S "$tmp/sock" ] && break
-	sleep 0.05
-done
-"$build/tests/bench/bench-fids" "$tmp/sock" $pid $files $dirs 8
+rig_serve veneer --lower lower --upper upper --log-level error
+rig_wait
+"$build/tests/bench/bench-fids" "$tmp/veneer.sock" "${pids[0]}" $files $dirs 8

@@ -8,48 +8,12 @@
 set -u
 build=$1
 shift
-rounds=5 ext4=
-for arg in "$@"; do
-	case $arg in
-	--quick) rounds=1 ;;
-	--ext4) ext4=1 ;;
-	*)
-		echo "usage: run-layers.sh BUILD-FOLDER [--quick] [--ext4]" >&2
-		exit 2
-		;;
-	esac
-done
-[ "$(id -u)" -eq 0 ] || {
-	echo "bench: needs root: it mounts overlayfs for diod"
-	exit 77
-}
-command -v diod >/dev/null || {
-	echo "bench: diod is missing: apt-get install diod"
-	exit 77
-}
-
-tmp=$(mktemp -d /tmp/veneer-bench.XXXXXX)
-pids=()
-cleanup() {
-	cd /
-	for pid in "${pids[@]}"; do
-		kill "$pid" 2>/dev/null && wait "$pid" 2>/dev/null
-	done
-	umount "$tmp/fs/merged" 2>/dev/null
-	umount "$tmp/fs" 2>/dev/null
-	rm -rf "$tmp"
-}
-trap cleanup EXIT
-trap 'exit 130' INT TERM
-
-mkdir "$tmp/fs"
-if [ -n "$ext4" ]; then
-	truncate -s 8G "$tmp/image"
-	mkfs.ext4 -q "$tmp/image" && mount -o loop "$tmp/image" "$tmp/fs" || exit 1
-else
-	mount -t tmpfs -o size=8G,mode=755,nr_inodes=1M bench "$tmp/fs" || exit 1
-fi
-cd "$tmp/fs" || exit 1
+. "$(dirname "$0")/rig.sh"
+rig_arguments "$@"
+rounds=5
+[ -z "$quick" ] || rounds=1
+rig_needs_diod
+rig_begin 8G nr_inodes=1M
 echo "preparing 160,000 files, and three of 1 GiB"
 many=(--lower empty1)
 mkdir -p one/a/b merged lower1/wide lower2/wide upper/wide
@@ -72,27 +36,14 @@ for r in 0 1 2; do
 done
 cp -a upper d-upper
 mkdir work d-work
-mount -t overlay bench \
-	-o "lowerdir=$tmp/fs/lower1:$tmp/fs/lower2,upperdir=$tmp/fs/d-upper,workdir=$tmp/fs/d-work" \
-	merged || exit 1
+rig_overlay "$tmp/fs/lower1:$tmp/fs/lower2"
 
-diod -f -n -l "$tmp/diod.sock" -e "$tmp/fs/merged" --nwthreads 16 >"$tmp/diod.log" 2>&1 &
-pids+=($!)
-# serve NAME OPTION...: on its socket.
-serve() {
-	local name=$1
-	shift
-	"$build/veneer" serve "$@" --listen "unix:$tmp/$name.sock" --log-level warning &
-	pids+=($!)
-}
-serve one --lower one
-serve many "${many[@]}"
-serve veneer --lower lower1 --lower lower2 --upper upper --work work -o metacopy=on
-for _ in $(seq 100); do
-	[ -S "$tmp/diod.sock" ] && [ -S "$tmp/one.sock" ] && [ -S "$tmp/many.sock" ] &&
-		[ -S "$tmp/veneer.sock" ] && break
-	sleep 0.05
-done
-echo "$(nproc) cores, $(uname -r), diod $(dpkg-query -W -f '${Version}' diod), $("$build/veneer" --version)"
+rig_diod
+rig_serve one --lower one --log-level warning
+rig_serve many "${many[@]}" --log-level warning
+rig_serve veneer --lower lower1 --lower lower2 --upper upper --work work \
+	-o metacopy=on --log-level warning
+rig_wait
+rig_versions
 "$build/tests/bench/bench-layers" $rounds "$tmp/one.sock" "$tmp/many.sock" "$tmp/veneer.sock" \
 	"$tmp/diod.sock" "$tmp/fs/merged"
