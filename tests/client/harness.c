@@ -64,11 +64,12 @@ harness_restart(struct harness *h, const char *options)
 
 	(void)snprintf(cmd, sizeof(cmd),
 		       "exec \"${VENEER:-./veneer}\" serve --lower %s/lower "
-		       "--upper %s/upper --listen unix:%s --log-level warning "
+		       "--upper %s/upper --listen unix:%s "
+		       "--listen nbd+unix:%s --log-level warning "
 		       "${VENEER_TEST_FDS:+-o test-fds=$VENEER_TEST_FDS} "
 		       "%s 2>>%s/log",
-		       h->root, h->root, h->socket, options ? options : "",
-		       h->root);
+		       h->root, h->root, h->socket, h->nbd_socket,
+		       options ? options : "", h->root);
 	h->pid = fork();
 	if (h->pid == 0) {
 		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -102,6 +103,7 @@ harness_start(struct harness *h, const char *prepare, const char *options)
 		harness_fail(__FILE__, __LINE__, "mkdtemp", 0, errno);
 	current = h;
 	(void)snprintf(h->socket, sizeof(h->socket), "%s/socket", h->root);
+	(void)snprintf(h->nbd_socket, sizeof(h->nbd_socket), "%s/nbd", h->root);
 	(void)snprintf(cmd, sizeof(cmd),
 		       "umask 022; mkdir lower upper; cd lower; %s; cd ..; "
 		       "find lower -printf '%%p %%y %%m %%u %%s %%T@ %%l\\n' | "

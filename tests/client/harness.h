@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * A real veneer for a test: fresh layers in a temporary directory, the built
- * binary serving them on a Unix socket there, stopped by its process id.
+ * binary serving them on Unix sockets there, by 9P and by NBD, stopped by its
+ * process id.
  * Everything dies with a message when something is not as it must be.
  */
 #ifndef VENEER_TESTS_CLIENT_HARNESS_H
@@ -12,8 +13,8 @@
 #include "p9.h"
 
 struct harness {
-	char root[64]; /* lower, upper, upper.work, socket, log */
-	char socket[96];
+	char root[64]; /* lower, upper, upper.work, sockets, log */
+	char socket[96], nbd_socket[96];
 	pid_t pid;
 };
 

@@ -21,6 +21,7 @@ e2e_programs = \
 	%D%/test-limits \
 	%D%/test-locks-host \
 	%D%/test-many-fids \
+	%D%/test-nbd-hostile \
 	%D%/test-removed-dirs \
 	%D%/test-remove-many \
 	%D%/test-server \
@@ -123,6 +124,9 @@ E2E_LDADD = libp9client.a
 %C%_test_many_fids_CPPFLAGS = $(E2E_CPPFLAGS)
 %C%_test_many_fids_LDADD = $(E2E_LDADD)
 
+%C%_test_nbd_hostile_SOURCES = %D%/test-nbd-hostile.c
+%C%_test_nbd_hostile_CPPFLAGS = $(E2E_CPPFLAGS)
+%C%_test_nbd_hostile_LDADD = $(E2E_LDADD)
 %C%_test_removed_dirs_SOURCES = %D%/test-removed-dirs.c
 %C%_test_removed_dirs_CPPFLAGS = $(E2E_CPPFLAGS)
 %C%_test_removed_dirs_LDADD = $(E2E_LDADD)

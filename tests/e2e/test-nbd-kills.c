@@ -25,7 +25,6 @@
 #define DEPTH 8u
 
 static struct harness h;
-static char nbd_socket[128];
 static uint64_t next_seq = 1;
 static uint64_t answered[IMAGES][BLOCKS]; /* what each block holds */
 static uint64_t under_way[BLOCKS]; /* what is being written to it, or 0 */
@@ -157,7 +156,7 @@ play(unsigned image, unsigned nr_replies)
 	int r = 0;
 
 	(void)snprintf(name, sizeof(name), "%u.img", image);
-	CHECK_EQ(0, nbd_open(&c, nbd_socket, name, false, 5000));
+	CHECK_EQ(0, nbd_open(&c, h.nbd_socket, name, false, 5000));
 	CHECK_EQ(BLOCKS * BLOCK, c.size);
 	for (i = 0; i < DEPTH; i++)
 		CHECK_EQ(0, begin(&c, i));
@@ -181,7 +180,7 @@ check_image(unsigned image)
 	struct nbd c;
 
 	(void)snprintf(name, sizeof(name), "%u.img", image);
-	CHECK_EQ(0, nbd_open(&c, nbd_socket, name, false, 5000));
+	CHECK_EQ(0, nbd_open(&c, h.nbd_socket, name, false, 5000));
 	for (i = 0; i < BLOCKS; i += 64) {
 		CHECK_EQ(0,
 			 nbd_read(&c, (uint64_t)i * BLOCK, data, sizeof(data)));
@@ -234,7 +233,6 @@ main(void)
 	make_images();
 	harness_sh(&h, "rm lower.before; find lower -printf "
 		       "'%p %y %m %u %s %T@ %l\\n' | sort >lower.before");
-	(void)snprintf(nbd_socket, sizeof(nbd_socket), "%s/nbd", h.root);
 	harness_restart(&h, options[0]);
 	for (i = 0; i < KILLS; i++) {
 		image = i * IMAGES / KILLS;

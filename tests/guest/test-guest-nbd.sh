@@ -91,7 +91,7 @@ suite() {
 	make_image l1/images/vda.img
 	make_image l1/images/nbd.img
 	fingerprint l1 >before
-	serve --lower l1 --lower "$DEBIAN_ROOT" --upper up --work wk \
+	serve --lower l1 --lower "$DEBIAN_ROOT" --upper up \
 		-o metacopy=on,copyup=background,copyup-rate=1M,partial-above=1M \
 		--listen tcp:127.0.0.1:0 --listen nbd+tcp:127.0.0.1:0 \
 		--listen "nbd+unix:$PWD/nbd.sock"
@@ -103,11 +103,11 @@ suite() {
 	stop_server
 	RIG_DEVICES=()
 	fingerprint l1 | diff before - || fail "a lower was written"
-	"$VENEER" settle --lower l1 --lower "$DEBIAN_ROOT" --upper up --work wk ||
+	"$VENEER" settle --lower l1 --lower "$DEBIAN_ROOT" --upper up ||
 		fail "settle"
 	cmp nbd.copy up/images/nbd.img || fail "the settled image is another"
 	e2fsck -fn up/images/nbd.img >fsck 2>&1 || fail "$(cat fsck)"
-	check_upper --lower l1 --lower "$DEBIAN_ROOT" --upper up --work wk
+	check_upper --lower l1 --lower "$DEBIAN_ROOT" --upper up
 }
 
 rig_prepare || exit
