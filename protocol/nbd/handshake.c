@@ -55,7 +55,7 @@ opt_end(struct session *s)
 {
 	s->opt.msg = NULL;
 	free(s->opt.out.p);
-	s->opt.out = (struct nbd_out){ NULL };
+	s->opt.out = (struct nbd_out){ .p = NULL };
 	if (s->state == NBD_STATE_OPTION)
 		s->state = NBD_STATE_HAGGLING;
 }
