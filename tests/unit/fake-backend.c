@@ -115,14 +115,14 @@ run_walk(struct fake_backend *b, struct request *r)
 }
 
 static void
-run_read(struct request *r)
+run_read(struct fake_backend *b, struct request *r)
 {
 	size_t left = r->u.io.count, i, j, done = 0;
 
-	if (r->u.io.off >= FAKE_FILE_SIZE)
+	if (r->u.io.off >= b->file_size)
 		left = 0;
 	else
-		left = MIN(left, FAKE_FILE_SIZE - r->u.io.off);
+		left = MIN(left, b->file_size - r->u.io.off);
 	for (i = 0; i < r->u.io.nr_iov; i++) {
 		unsigned char *p = r->u.io.iov[i].iov_base;
 
@@ -144,7 +144,89 @@ run_write(struct fake_backend *b, struct request *r)
 			if (done < sizeof(b->last_data))
 				b->last_data[done] = p[j];
 	}
-	r->ret_count = done;
+	r->ret_count = b->write_max ? MIN(done, b->write_max) : done;
+}
+
+static void
+run_image(struct fake_backend *b, struct request *r)
+{
+	const struct fake_image *from = &b->image;
+	struct image *im = &r->u.image;
+
+	if (from->why)
+		im->why = strdup(from->why);
+	if (!r->name.len || type_of(r->name) != S_IFREG) {
+		r->error = -ENOENT;
+		return;
+	}
+	im->size = from->size;
+	im->block_size = from->block_size;
+	im->is_read_only = from->is_read_only || !im->wants_write;
+	im->is_rotational = from->is_rotational;
+	im->name = from->name ? strdup(from->name)
+			      : strndup(r->name.ptr, r->name.len);
+	if (from->description)
+		im->description = strdup(from->description);
+	r->ret_node = node_new(b, ident_of(r->name, S_IFREG));
+	r->ret_handle = handle_new(b, r->ret_node->ident);
+}
+
+static void
+run_image_list(const struct fake_backend *b, struct request *r)
+{
+	static const struct name description = { "fake", 4 };
+	char text[16];
+	struct name name = { .ptr = text };
+	unsigned i;
+
+	for (i = 0; i < b->image.nr_listed; i++) {
+		name.len = (size_t)snprintf(text, sizeof(text), "f%u", i);
+		if (!r->u.list.emit(r->u.list.emit_ctx, name, description))
+			break;
+	}
+}
+
+/* The extent at @off, of the fake's own making. */
+static struct extent
+extent_at(const struct fake_image *im, uint64_t off)
+{
+	struct extent e = { .off = off, .len = UINT64_MAX / 2 - off };
+	uint64_t end = 0;
+	unsigned i;
+
+	e.is_hole = true;
+	if (im->alternate) {
+		e.is_hole = off / im->alternate % 2;
+		e.depth = !e.is_hole;
+		e.len = im->alternate - off % im->alternate;
+		return e;
+	}
+	for (i = 0; i < im->nr_extents; i++) {
+		end += im->extents[i].len;
+		if (off >= end)
+			continue;
+		e = im->extents[i];
+		e.off = off;
+		e.len = end - off;
+		break;
+	}
+	return e;
+}
+
+static void
+run_extents(struct fake_backend *b, struct request *r)
+{
+	uint64_t off = r->u.extents.off, end = off + r->u.extents.len;
+	struct extent e;
+
+	b->image.nr_emitted = 0;
+	for (; off < end; off += e.len) {
+		e = extent_at(&b->image, off);
+		e.len = MIN(e.len, end - off);
+		b->image.nr_emitted++;
+		if (!r->u.extents.emit(r->u.extents.emit_ctx, &e))
+			break;
+	}
 }
 
 static void
@@ -203,7 +285,7 @@ run_op(struct fake_backend *b, struct request *r)
 		run_open(b, r);
 		break;
 	case REQUEST_READ:
-		run_read(r);
+		run_read(b, r);
 		break;
 	case REQUEST_WRITE:
 		run_write(b, r);
@@ -245,11 +327,17 @@ run_op(struct fake_backend *b, struct request *r)
 	case REQUEST_RENAME_NODE:
 	case REQUEST_SETXATTR:
 	case REQUEST_LOCK:
-	case REQUEST_IMAGE:
-	case REQUEST_IMAGE_LIST:
 	case REQUEST_ZERO:
 	case REQUEST_PREFETCH:
+		break;
+	case REQUEST_IMAGE:
+		run_image(b, r);
+		break;
+	case REQUEST_IMAGE_LIST:
+		run_image_list(b, r);
+		break;
 	case REQUEST_EXTENTS:
+		run_extents(b, r);
 		break;
 	}
 }
@@ -325,7 +413,10 @@ const struct backend fake_backend = {
 void
 fake_backend_init(struct fake_backend *b)
 {
-	*b = (struct fake_backend){ .xattr_size = 5 };
+	*b = (struct fake_backend){ .xattr_size = 5,
+				    .file_size = FAKE_FILE_SIZE };
+	b->image.size = FAKE_FILE_SIZE;
+	b->image.block_size = 512;
 	STAILQ_INIT(&b->pending);
 }
 

@@ -19,6 +19,24 @@
 
 STAILQ_HEAD(fake_queue, request);
 
+#define FAKE_EXTENTS 16
+
+/* What an image is, that a name beginning with 'f' stands for. */
+struct fake_image {
+	uint64_t size;
+	uint32_t block_size;
+	bool is_read_only, is_rotational;
+	/* NULL: as it was asked for; none; none. */
+	const char *name, *description, *why;
+	unsigned nr_listed; /* of REQUEST_IMAGE_LIST: f0, f1... */
+	/* of REQUEST_EXTENTS, each from where the last one ended; what is
+	 * behind them is a hole */
+	struct extent extents[FAKE_EXTENTS];
+	unsigned nr_extents;
+	unsigned alternate; /* instead: data and holes of so many bytes */
+	unsigned nr_emitted; /* in the last one */
+};
+
 struct fake_backend {
 	/* Answer @r (error and results) by something else than the fake;
 	 * the other functions of struct backend are then its own, too. */
@@ -28,6 +46,9 @@ struct fake_backend {
 	bool can_cancel; /* withdraw deferred requests when asked */
 	int error; /* the result of every request, if not 0 */
 	size_t xattr_size; /* of the value of every attribute */
+	uint64_t file_size; /* where reads end: FAKE_FILE_SIZE */
+	size_t write_max; /* a write takes no more at once; 0: all */
+	struct fake_image image;
 	struct fake_queue pending;
 	unsigned nr_pending;
 	unsigned nr_nodes, nr_handles; /* alive */

@@ -10,6 +10,11 @@ libfake_a_SOURCES = \
 	%D%/fake-backend.h \
 	%D%/fake-client.c \
 	%D%/fake-client.h \
+	%D%/fake-nbd-check.c \
+	%D%/fake-nbd-check.h \
+	%D%/fake-nbd-client.c \
+	%D%/fake-nbd-client.h \
+	%D%/fake-nbd-send.c \
 	%D%/unit.h
 
 if HAVE_CMOCKA
@@ -34,6 +39,25 @@ protocol_unit_tests = \
 	%D%/test-9p-walk \
 	%D%/test-9p-xattr \
 	%D%/test-hash \
+	%D%/test-nbd-commands \
+	%D%/test-nbd-end \
+	%D%/test-nbd-errors \
+	%D%/test-nbd-export-name \
+	%D%/test-nbd-handshake \
+	%D%/test-nbd-info \
+	%D%/test-nbd-io \
+	%D%/test-nbd-limits \
+	%D%/test-nbd-list \
+	%D%/test-nbd-meta \
+	%D%/test-nbd-range \
+	%D%/test-nbd-status \
+	%D%/test-nbd-stream \
+	%D%/test-nbd-tls \
+	%D%/test-nbd-trace \
+	%D%/test-nbd-chosen \
+	%D%/test-nbd-kept \
+	%D%/test-nbd-option-data \
+	%D%/test-nbd-requests \
 	%D%/test-wire
 check_PROGRAMS += $(protocol_unit_tests)
 TESTS += $(protocol_unit_tests)
@@ -75,6 +99,44 @@ TESTS += $(protocol_unit_tests)
 %C%_test_9p_xattr_LDADD = $(PROTOCOL_TEST_LDADD)
 %C%_test_hash_CPPFLAGS = $(PROTOCOL_TEST_CPPFLAGS)
 %C%_test_hash_LDADD = $(PROTOCOL_TEST_LDADD)
+%C%_test_nbd_commands_CPPFLAGS = $(PROTOCOL_TEST_CPPFLAGS)
+%C%_test_nbd_commands_LDADD = $(PROTOCOL_TEST_LDADD)
+%C%_test_nbd_end_CPPFLAGS = $(PROTOCOL_TEST_CPPFLAGS)
+%C%_test_nbd_end_LDADD = $(PROTOCOL_TEST_LDADD)
+%C%_test_nbd_errors_CPPFLAGS = $(PROTOCOL_TEST_CPPFLAGS)
+%C%_test_nbd_errors_LDADD = $(PROTOCOL_TEST_LDADD)
+%C%_test_nbd_export_name_CPPFLAGS = $(PROTOCOL_TEST_CPPFLAGS)
+%C%_test_nbd_export_name_LDADD = $(PROTOCOL_TEST_LDADD)
+%C%_test_nbd_handshake_CPPFLAGS = $(PROTOCOL_TEST_CPPFLAGS)
+%C%_test_nbd_handshake_LDADD = $(PROTOCOL_TEST_LDADD)
+%C%_test_nbd_info_CPPFLAGS = $(PROTOCOL_TEST_CPPFLAGS)
+%C%_test_nbd_info_LDADD = $(PROTOCOL_TEST_LDADD)
+%C%_test_nbd_io_CPPFLAGS = $(PROTOCOL_TEST_CPPFLAGS)
+%C%_test_nbd_io_LDADD = $(PROTOCOL_TEST_LDADD)
+%C%_test_nbd_limits_CPPFLAGS = $(PROTOCOL_TEST_CPPFLAGS)
+%C%_test_nbd_limits_LDADD = $(PROTOCOL_TEST_LDADD)
+%C%_test_nbd_list_CPPFLAGS = $(PROTOCOL_TEST_CPPFLAGS)
+%C%_test_nbd_list_LDADD = $(PROTOCOL_TEST_LDADD)
+%C%_test_nbd_meta_CPPFLAGS = $(PROTOCOL_TEST_CPPFLAGS)
+%C%_test_nbd_meta_LDADD = $(PROTOCOL_TEST_LDADD)
+%C%_test_nbd_range_CPPFLAGS = $(PROTOCOL_TEST_CPPFLAGS)
+%C%_test_nbd_range_LDADD = $(PROTOCOL_TEST_LDADD)
+%C%_test_nbd_status_CPPFLAGS = $(PROTOCOL_TEST_CPPFLAGS)
+%C%_test_nbd_status_LDADD = $(PROTOCOL_TEST_LDADD)
+%C%_test_nbd_stream_CPPFLAGS = $(PROTOCOL_TEST_CPPFLAGS)
+%C%_test_nbd_stream_LDADD = $(PROTOCOL_TEST_LDADD)
+%C%_test_nbd_tls_CPPFLAGS = $(PROTOCOL_TEST_CPPFLAGS)
+%C%_test_nbd_tls_LDADD = $(PROTOCOL_TEST_LDADD)
+%C%_test_nbd_trace_CPPFLAGS = $(PROTOCOL_TEST_CPPFLAGS)
+%C%_test_nbd_trace_LDADD = $(PROTOCOL_TEST_LDADD)
+%C%_test_nbd_chosen_CPPFLAGS = $(PROTOCOL_TEST_CPPFLAGS)
+%C%_test_nbd_chosen_LDADD = $(PROTOCOL_TEST_LDADD)
+%C%_test_nbd_kept_CPPFLAGS = $(PROTOCOL_TEST_CPPFLAGS)
+%C%_test_nbd_kept_LDADD = $(PROTOCOL_TEST_LDADD)
+%C%_test_nbd_option_data_CPPFLAGS = $(PROTOCOL_TEST_CPPFLAGS)
+%C%_test_nbd_option_data_LDADD = $(PROTOCOL_TEST_LDADD)
+%C%_test_nbd_requests_CPPFLAGS = $(PROTOCOL_TEST_CPPFLAGS)
+%C%_test_nbd_requests_LDADD = $(PROTOCOL_TEST_LDADD)
 %C%_test_wire_CPPFLAGS = $(PROTOCOL_TEST_CPPFLAGS)
 %C%_test_wire_LDADD = $(PROTOCOL_TEST_LDADD)
 endif
