@@ -4,14 +4,20 @@
 fuzz_replays = \
 	%D%/replay-9p-decode \
 	%D%/replay-9p-session \
-	%D%/replay-9p-tree
+	%D%/replay-9p-tree \
+	%D%/replay-nbd-handshake \
+	%D%/replay-nbd-session
 check_PROGRAMS += $(fuzz_replays)
-EXTRA_PROGRAMS += %D%/make-seeds
+EXTRA_PROGRAMS += %D%/make-nbd-seeds %D%/make-seeds
 FUZZ_CPPFLAGS = $(PROTOCOL_TEST_CPPFLAGS) -I$(top_srcdir)/tests/fuzz
 
 %C%_make_seeds_SOURCES = %D%/make-seeds.c
 %C%_make_seeds_CPPFLAGS = $(FUZZ_CPPFLAGS)
 %C%_make_seeds_LDADD = libfake.a libprotocol.a
+
+%C%_make_nbd_seeds_SOURCES = %D%/make-nbd-seeds.c
+%C%_make_nbd_seeds_CPPFLAGS = $(FUZZ_CPPFLAGS)
+%C%_make_nbd_seeds_LDADD = libfake.a libprotocol.a
 
 %C%_replay_9p_decode_SOURCES = \
 	%D%/fuzz-9p-decode.c \
@@ -39,16 +45,32 @@ FUZZ_CPPFLAGS = $(PROTOCOL_TEST_CPPFLAGS) -I$(top_srcdir)/tests/fuzz
 	-I$(top_srcdir)/server
 %C%_replay_9p_tree_LDADD = libfake.a libserver.a libprotocol.a liblayers.a
 
+%C%_replay_nbd_handshake_SOURCES = \
+	%D%/fuzz-nbd-handshake.c \
+	%D%/fuzz.h \
+	%D%/replay-main.c
+%C%_replay_nbd_handshake_CPPFLAGS = $(FUZZ_CPPFLAGS)
+%C%_replay_nbd_handshake_LDADD = libfake.a libprotocol.a
+
+%C%_replay_nbd_session_SOURCES = \
+	%D%/fuzz-nbd-session.c \
+	%D%/fuzz.h \
+	%D%/replay-main.c
+%C%_replay_nbd_session_CPPFLAGS = $(FUZZ_CPPFLAGS)
+%C%_replay_nbd_session_LDADD = libfake.a libprotocol.a
+
 TESTS += %D%/replay-corpus.sh
 dist_check_SCRIPTS += %D%/replay-corpus.sh
 EXTRA_DIST += \
 	%D%/corpus-9p-decode \
 	%D%/corpus-9p-session \
-	%D%/corpus-9p-tree
+	%D%/corpus-9p-tree \
+	%D%/corpus-nbd-handshake \
+	%D%/corpus-nbd-session
 
 FUZZ_CC = clang
 FUZZ_SECONDS = 60
-FUZZ_TARGETS = 9p-decode 9p-session 9p-tree
+FUZZ_TARGETS = 9p-decode 9p-session 9p-tree nbd-handshake nbd-session
 FUZZ_CFLAGS = -std=gnu11 -g -O1 -pthread -fno-sanitize-recover=all \
 	-fsanitize=fuzzer,address,undefined
 # For "" only: <limits.h> is not protocol/9p's.
