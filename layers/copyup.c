@@ -28,6 +28,7 @@
 #include "lookup.h"
 #include "overlay.h"
 #include "owner.h"
+#include "sync.h"
 
 /* One object on its way. */
 struct work {
@@ -254,6 +255,7 @@ set_copied(struct work *w)
 
 	(void)pthread_mutex_lock(body_lock(b));
 	atomic_store(&b->is_metacopy, w->is_metacopy);
+	atomic_store(&b->unsynced, UNSYNCED_COPY);
 	/* Names that are gone already lead to the copy from now on, too. */
 	if (b->pin_fd >= 0 && w->pin >= 0)
 		node_repin(w->n, take_fd(&w->pin));

@@ -25,6 +25,7 @@
 #include "overlay.h"
 #include "owner.h"
 #include "permit.h"
+#include "sync.h"
 
 /* What is to be made. */
 struct spec {
@@ -446,6 +447,7 @@ adopt(struct change *ch, struct spec *s, struct node **ret,
 		n = node_add(ch->dir, ch->name, b);
 	if (!n)
 		return -ENOMEM;
+	atomic_store(&n->body->unsynced, UNSYNCED_MADE);
 	r = file_handle_new(n, s->flags, take_fd(&s->fd), 0, ret_handle);
 	fds_sweep(t, s->c);
 	if (r < 0)

@@ -14,6 +14,7 @@
 #include "owner.h"
 #include "permit.h"
 #include "protattr.h"
+#include "sync.h"
 
 static struct handle *
 handle_new(struct node *n, int flags)
@@ -25,6 +26,8 @@ handle_new(struct node *n, int flags)
 	atomic_init(&h->refs, 1);
 	h->node = node_ref(n);
 	h->flags = flags;
+	if ((flags & O_ACCMODE) != O_RDONLY)
+		sync_add_writer(n->body);
 	return h;
 }
 
@@ -184,6 +187,8 @@ handle_free(struct handle *h)
 	lock_node_drop(h);
 	if (h->real)
 		r = realfile_put(b, h->real);
+	if ((h->flags & O_ACCMODE) != O_RDONLY)
+		sync_del_writer(b);
 	dirstream_free(h->stream);
 	node_unref(h->node);
 	free(h);
@@ -331,8 +336,9 @@ tree_write(struct handle *h, const struct call *c, const struct iovec *iov,
 	   unsigned nr_iov, uint64_t off)
 {
 	struct body *b = h->node->body;
-	struct upper *u = node_upper(h->node);
+	const struct sync_io io = { iov, nr_iov, off };
 	struct realfile *rf;
+	bool is_sync;
 	ssize_t n;
 	int r;
 
@@ -340,18 +346,39 @@ tree_write(struct handle *h, const struct call *c, const struct iovec *iov,
 		return b->dir ? -EISDIR : -EBADF;
 	if ((h->flags & O_ACCMODE) == O_RDONLY)
 		return -EBADF;
+	is_sync = sync_is_asked(h, c);
 	/* A synchronous write waits for the disk. */
-	if (c->nowait && (c->is_sync || h->flags & (O_DSYNC | O_SYNC)))
+	if (c->nowait && is_sync)
 		return -EAGAIN;
-	r = file_begin_change(h, c, &rf);
+	r = is_sync ? sync_status(b) : 0;
+	if (r == 0)
+		r = file_begin_change(h, c, &rf);
 	if (r < 0)
 		return r;
-	n = real_pwritev(u, rf->fd, iov, nr_iov, off,
-			 c->is_sync && !u->is_volatile);
+	n = is_sync ? sync_write(h, c, rf->fd, &io)
+		    : real_pwritev(node_upper(h->node), rf->fd, iov, nr_iov,
+				   off, false);
 	if (n > 0)
 		ino_changed(b);
 	(void)realfile_done(b, rf);
 	return n;
+}
+
+/* On a volatile upper. */
+static int
+fsync_nothing(struct node *n, struct handle *h, const struct call *c)
+{
+	struct realfile *rf;
+	int r;
+
+	if (!h || !h->real || atomic_load(&n->body->is_metacopy))
+		return sync_status(n->body);
+	r = realfile_get(h, c, &rf);
+	if (r < 0)
+		return r;
+	r = sync_look(node_upper(n), rf->fd);
+	(void)realfile_done(n->body, rf);
+	return r;
 }
 
 /* ovl_fsync(): the upper only; what is in a lower is on disk or not ours. */
@@ -361,21 +388,25 @@ tree_fsync(struct node *n, struct handle *h, const struct call *c,
 {
 	CLEANUP_ACCESS struct access a = ACCESS_NONE;
 	CLEANUP_CLOSE int fd = -1;
-	struct upper *u = node_upper(n);
 	struct realfile *rf = NULL;
 	struct statx stx;
 	int r;
 
-	if (!body_is_upper(n->body) || u->is_volatile)
+	if (!body_is_upper(n->body))
 		return 0;
 	if (!n->body->dir && !S_ISREG(n->body->type))
 		return 0;
+	if (node_upper(n)->is_volatile)
+		return fsync_nothing(n, h, c);
 	if (c->nowait)
 		return -EAGAIN;
+	r = sync_status(n->body);
+	if (r < 0)
+		return r;
 	if (h && h->real && !atomic_load(&n->body->is_metacopy)) {
 		r = realfile_get(h, c, &rf);
 		if (r == 0) {
-			r = real_fsync(u, rf->fd, datasync);
+			r = sync_file(n, h, c, rf->fd, datasync);
 			(void)realfile_done(n->body, rf);
 		}
 		return r;
@@ -385,5 +416,5 @@ tree_fsync(struct node *n, struct handle *h, const struct call *c,
 		return r;
 	fd = real_open(a.at, O_RDONLY, &stx);
 	access_end(&a); /* a sync may take long: hold no name still */
-	return fd < 0 ? fd : real_fsync(u, fd, datasync);
+	return fd < 0 ? fd : sync_file(n, h, c, fd, datasync);
 }

@@ -87,6 +87,8 @@ liblayers_a_SOURCES = \
 	%D%/settle-walk.c \
 	%D%/settle.c \
 	%D%/settle.h \
+	%D%/sync.c \
+	%D%/sync.h \
 	%D%/tree.c \
 	%D%/tree.h \
 	%D%/uuid.c \

@@ -126,12 +126,16 @@ struct body {
 	 */
 	atomic_bool is_metacopy;
 	bool keeps_files; /* under body_lock(); they could not be opened again */
+	atomic_uchar unsynced; /* sync.h's enum */
+	atomic_short sync_error; /* of a sync that failed, until the last handle
+				    open for writing goes; 0 or -errno */
 	/*
 	 * Where the topmost real object is. Written with the parent's
 	 * dir.lock (a directory: its own too) exclusive at copy-up; read
 	 * under either, or relaxed as a hint.
 	 */
 	atomic_uint layer;
+	atomic_uint nr_writers; /* handles open for writing */
 	dev_t real_dev;
 	ino_t real_ino;
 	atomic_uint generation; /* moves when the data moves to another file */

@@ -12,6 +12,7 @@
 #include "file.h"
 #include "macros.h"
 #include "overlay.h"
+#include "sync.h"
 
 /* Zeros are written so many at a time. */
 #define ZEROS ((size_t)64 << 10)
@@ -81,6 +82,9 @@ tree_zero(struct handle *h, const struct call *c, uint64_t off, uint64_t len,
 
 	if (!h->real || (h->flags & O_ACCMODE) == O_RDONLY)
 		return -EBADF;
+	r = c->is_sync ? sync_status(b) : 0;
+	if (r < 0)
+		return r;
 	if (how == ZERO_TRIM && !is_whole(b))
 		return 0;
 	if (is_fast && !is_whole(b))
@@ -94,7 +98,7 @@ tree_zero(struct handle *h, const struct call *c, uint64_t off, uint64_t len,
 	if (r == 0)
 		ino_changed(b);
 	if (r == 0 && c->is_sync)
-		r = real_fsync(u, rf->fd, true);
+		r = sync_file(h->node, h, c, rf->fd, true);
 	(void)realfile_done(b, rf);
 	return r;
 }

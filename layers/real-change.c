@@ -208,8 +208,8 @@ real_zero_range(struct upper *u, int fd, uint64_t off, uint64_t len)
 int
 real_allocate(struct upper *u, int fd, uint64_t off, uint64_t len)
 {
-	RETURN_CHANGE(u, fallocate(fd, FALLOC_FL_KEEP_SIZE, (off_t)off,
-				   (off_t)len));
+	RETURN_CHANGE(
+		u, fallocate(fd, FALLOC_FL_KEEP_SIZE, (off_t)off, (off_t)len));
 }
 
 ssize_t
@@ -261,4 +261,12 @@ real_syncfs(struct upper *u)
 	if (u->is_volatile)
 		return 0;
 	RETURN_CHANGE(u, syncfs(u->layer.fd));
+}
+
+int
+real_writeback_error(struct upper *u, int fd)
+{
+	/* It waits for what is being written of the range: nothing ever. */
+	RETURN_CHANGE(u, sync_file_range(fd, INT64_MAX - 1, 1,
+					 SYNC_FILE_RANGE_WAIT_BEFORE));
 }

@@ -137,5 +137,10 @@ ssize_t real_copy_range(struct upper *u, int dst, int src, uint64_t off,
 int real_fsync(struct upper *u, int fd, bool datasync);
 /* The same for the whole file system of the upper. */
 int real_syncfs(struct upper *u);
+/*
+ * The writeback error of the open file @fd that it has not told yet, or 0.
+ * Writes nothing and waits for nothing.
+ */
+int real_writeback_error(struct upper *u, int fd);
 
 #endif

@@ -331,7 +331,12 @@ ssize_t tree_read(struct handle *h, const struct call *c,
 /* Short only where the disk filled up. -EBADF without write access. */
 ssize_t tree_write(struct handle *h, const struct call *c,
 		   const struct iovec *iov, unsigned nr_iov, uint64_t off);
-/* @h may be NULL. A node of a lower layer: 0 without any effect. */
+/*
+ * @h may be NULL. A node of a lower layer: 0 without any effect. What led to a
+ * copy is synced, too; of a new file for tree_open_late() only. What a failed
+ * sync of a file said (-EIO, -ENOSPC, -EDQUOT) is said again, here and by
+ * synchronous changes, until nobody has it open for writing.
+ */
 int tree_fsync(struct node *n, struct handle *h, const struct call *c,
 	       bool datasync);
 /*

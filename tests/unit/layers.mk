@@ -6,6 +6,10 @@ LAYERS_TEST_LDADD = liblayersfixture.a liblayers.a $(CMOCKA_LIBS)
 check_LIBRARIES += liblayersfixture.a
 liblayersfixture_a_CPPFLAGS = $(LAYERS_TEST_CPPFLAGS)
 liblayersfixture_a_SOURCES = \
+	%D%/layers-blocks.c \
+	%D%/layers-blocks.h \
+	%D%/layers-calls.c \
+	%D%/layers-calls.h \
 	%D%/layers-check.c \
 	%D%/layers-check.h \
 	%D%/layers-fixture.c \
@@ -52,6 +56,8 @@ layers_unit_tests = \
 	%D%/test-layers-settle-failure \
 	%D%/test-layers-settle-user \
 	%D%/test-layers-startup \
+	%D%/test-layers-sync \
+	%D%/test-layers-sync-error \
 	%D%/test-layers-threads \
 	%D%/test-layers-upper-marks \
 	%D%/test-layers-version
@@ -196,6 +202,14 @@ TESTS += $(layers_unit_tests)
 %C%_test_layers_startup_SOURCES = %D%/test-layers-startup.c
 %C%_test_layers_startup_CPPFLAGS = $(LAYERS_TEST_CPPFLAGS)
 %C%_test_layers_startup_LDADD = $(LAYERS_TEST_LDADD)
+
+%C%_test_layers_sync_SOURCES = %D%/test-layers-sync.c
+%C%_test_layers_sync_CPPFLAGS = $(LAYERS_TEST_CPPFLAGS)
+%C%_test_layers_sync_LDADD = $(LAYERS_TEST_LDADD)
+
+%C%_test_layers_sync_error_SOURCES = %D%/test-layers-sync-error.c
+%C%_test_layers_sync_error_CPPFLAGS = $(LAYERS_TEST_CPPFLAGS)
+%C%_test_layers_sync_error_LDADD = $(LAYERS_TEST_LDADD)
 
 %C%_test_layers_threads_SOURCES = %D%/test-layers-threads.c
 %C%_test_layers_threads_CPPFLAGS = $(LAYERS_TEST_CPPFLAGS)
