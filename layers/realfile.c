@@ -119,22 +119,25 @@ static int
 open_data(struct node *n, const struct call *c, int flags, struct realfile *rf,
 	  struct statx *ret_stx)
 {
+	int how = flags & ~REALFILE_RANDOM, r;
 	struct body *b = n->body;
 	bool is_metacopy;
-	int r;
 
 	*rf = (struct realfile){ .flags = flags & REALFILE_FLAGS };
 	for (;;) {
 		/* Taken before: if the data moves now, we are out of date. */
 		rf->generation = atomic_load(&b->generation);
 		is_metacopy = atomic_load(&b->is_metacopy);
-		r = is_metacopy ? open_below(n, c, rf, flags, ret_stx)
-				: open_top(n, c, rf, flags, ret_stx);
+		r = is_metacopy ? open_below(n, c, rf, how, ret_stx)
+				: open_top(n, c, rf, how, ret_stx);
 		/* Copied up just now, and without the data? */
 		if (r < 0 || is_metacopy || !atomic_load(&b->is_metacopy))
-			return r;
+			break;
 		(void)real_close(rf->fd);
 	}
+	if (r == 0 && flags & REALFILE_RANDOM)
+		real_access_random(rf->fd);
+	return r;
 }
 
 /* The same again where no descriptor was free. */
