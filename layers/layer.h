@@ -49,6 +49,10 @@ struct upper {
 	bool can_chown; /* CAP_CHOWN: new objects get the client's owner */
 	bool ignores_modes; /* CAP_DAC_OVERRIDE: whatever is there opens */
 	atomic_bool can_clone; /* cleared by the first FICLONE that cannot */
+	atomic_uint zero_lacks; /* what fallocate() cannot do, found out */
+#define ZERO_LACKS_PUNCH 1u
+#define ZERO_LACKS_RANGE 2u
+#define ZERO_LACKS_ALLOCATE 4u
 	atomic_int sync_error; /* volatile: what writeback met, or 0 */
 	atomic_uint next_temp;
 

@@ -363,9 +363,12 @@ int tree_open_late(struct node *n, const struct call *c, int flags,
 		   struct handle **ret);
 
 /*
- * Do with the range what @how says; the size stays as it is. With @is_fast
- * -EOPNOTSUPP, before any effect, where that is no faster than writing zeros.
- * ZERO_TRIM of what lies in a lower, or that cannot be done, is 0.
+ * Do with the range what @how says; the size stays as it is, and what is past
+ * it, too. With @is_fast -EOPNOTSUPP, before any effect, where that is no
+ * faster than writing zeros. ZERO_TRIM of what lies in a lower, or that cannot
+ * be done, is 0; so is ZERO_FREE of a hole in a lower: neither copies up.
+ * -EINVAL, -EFBIG (no file has such a range), -ECANCELED (c->waiter is
+ * unwanted: part of it was done), or as tree_write().
  */
 int tree_zero(struct handle *h, const struct call *c, uint64_t off,
 	      uint64_t len, enum zero_how how, bool is_fast);
@@ -377,7 +380,9 @@ int tree_prefetch(struct handle *h, const struct call *c, uint64_t off,
 /*
  * Tell which layers hold the range [@off, @off + @len): calls @emit for extents
  * that begin with @off and leave no gap, until all is told or @emit returns
- * false. Neighbours differ. Past the end of the file is a hole.
+ * false. Neighbours differ. Past the end of the file is a hole. Of a file with
+ * very many it may be that the last ones are left out. -EINVAL: a range that
+ * no file has.
  */
 int tree_extents(struct handle *h, const struct call *c, uint64_t off,
 		 uint64_t len, extent_emit emit, void *ctx);

@@ -27,6 +27,7 @@ extern struct calls {
 	int lacks; /* modes of fallocate() that are EOPNOTSUPP; those of
 		      mode 0: CALLS_ALLOCATE */
 	bool has_no_holes; /* lseek() knows none: EINVAL */
+	bool splits; /* it takes each 16 KiB for an extent */
 } calls;
 
 #define CALLS_ALLOCATE 0x10000

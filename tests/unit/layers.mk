@@ -30,6 +30,7 @@ layers_unit_tests = \
 	%D%/test-layers-check-origins \
 	%D%/test-layers-check-own \
 	%D%/test-layers-check-work \
+	%D%/test-layers-extents \
 	%D%/test-layers-failure \
 	%D%/test-layers-failure-options \
 	%D%/test-layers-fds \
@@ -61,7 +62,8 @@ layers_unit_tests = \
 	%D%/test-layers-sync-error \
 	%D%/test-layers-threads \
 	%D%/test-layers-upper-marks \
-	%D%/test-layers-version
+	%D%/test-layers-version \
+	%D%/test-layers-zero
 check_PROGRAMS += $(layers_unit_tests)
 TESTS += $(layers_unit_tests)
 
@@ -100,6 +102,10 @@ TESTS += $(layers_unit_tests)
 %C%_test_layers_check_work_SOURCES = %D%/test-layers-check-work.c
 %C%_test_layers_check_work_CPPFLAGS = $(LAYERS_TEST_CPPFLAGS)
 %C%_test_layers_check_work_LDADD = $(LAYERS_TEST_LDADD)
+
+%C%_test_layers_extents_SOURCES = %D%/test-layers-extents.c
+%C%_test_layers_extents_CPPFLAGS = $(LAYERS_TEST_CPPFLAGS)
+%C%_test_layers_extents_LDADD = $(LAYERS_TEST_LDADD)
 
 %C%_test_layers_failure_SOURCES = %D%/test-layers-failure.c
 %C%_test_layers_failure_CPPFLAGS = $(LAYERS_TEST_CPPFLAGS)
@@ -227,4 +233,8 @@ TESTS += $(layers_unit_tests)
 %C%_test_layers_version_SOURCES = %D%/test-layers-version.c
 %C%_test_layers_version_CPPFLAGS = $(LAYERS_TEST_CPPFLAGS)
 %C%_test_layers_version_LDADD = $(LAYERS_TEST_LDADD)
+
+%C%_test_layers_zero_SOURCES = %D%/test-layers-zero.c
+%C%_test_layers_zero_CPPFLAGS = $(LAYERS_TEST_CPPFLAGS)
+%C%_test_layers_zero_LDADD = $(LAYERS_TEST_LDADD)
 endif
