@@ -5,6 +5,7 @@
  * to be seen then, after a restart, and through a kernel mount, is the old
  * tree or the new one; the lowers are as they were.
  */
+#include "layers-blocks.h"
 #include "layers-snapshot.h"
 
 #include <errno.h>
@@ -46,6 +47,10 @@ static const struct failing {
 	{ META, FILE, "chmod f 600", "write f" },
 	{ META, FILE, "chmod f 600", "truncate f 0" },
 	{ META, FILE, "rename f d/g", "write d/g" },
+	{ META, FILE, NULL, "write-late f" },
+	{ META, FILE, "chmod f 600", "write-flush f" },
+	{ META, FILE, NULL, "write-zeros f free" },
+	{ META, FILE, NULL, "write-zeros f keep" },
 	{ META, FILE, "link f d/g", "unlink f" },
 #define INDEX "index=on"
 #define LINKS                                                                \
@@ -54,6 +59,7 @@ static const struct failing {
 	"-d @999 lower2/f lower2/p"
 	{ INDEX, LINKS, NULL, "chmod f 600" },
 	{ INDEX, LINKS, NULL, "write d/g" },
+	{ INDEX, LINKS, NULL, "write-flush d/g" },
 	{ INDEX, LINKS, NULL, "unlink d/g" },
 	{ INDEX, LINKS, NULL, "rename f d/n" },
 	{ INDEX, LINKS, NULL, "link f d/n" },
@@ -70,6 +76,7 @@ static const struct failing {
 	/* Without any: all names of a lower file are given to the copy. */
 	{ "", LINKS, NULL, "chmod f 600" },
 	{ "", LINKS, NULL, "write d/g" },
+	{ "", LINKS, NULL, "write-flush d/g" },
 	{ "", LINKS, NULL, "rename p d/n" },
 	{ "", LINKS, "unlink h", "chmod f 600" },
 	{ "userxattr", DIRS, NULL, "rename d n" },
@@ -91,11 +98,34 @@ static const struct failing {
 	{ MAPPED, OWNED, "unlink p", "mkfifo p" },
 	{ "volatile", DIRS, NULL, "write d/two" },
 	{ "volatile", DIRS, NULL, "unlink d/two" },
+	{ "volatile", DIRS, NULL, "write-flush d/two" },
+	{ "fsync=strict", DIRS, NULL, "write-flush d/s/three" },
 };
 
 static bool dying; /* the process, that is; else its changes fail */
 static char old[SNAPSHOT_MAX], new[SNAPSHOT_MAX], now[SNAPSHOT_MAX];
 static char kernel_old[SNAPSHOT_MAX], kernel_new[SNAPSHOT_MAX];
+
+/* "write-late", "write-flush", "write-zeros" of what is opened late. */
+static int
+do_late(struct fixture *f, const char *op, const char *path, const char *how)
+{
+	struct node *n = blocks_walk(f, path);
+	struct handle *h = blocks_open(n);
+	int r;
+
+	if (strcmp(op, "write-zeros") == 0)
+		r = tree_zero(h, &fixture_call, 0, 4,
+			      strcmp(how, "keep") ? ZERO_FREE : ZERO_KEEP,
+			      false);
+	else
+		r = blocks_write(h, "DATA", 0);
+	if (r == 0 && strcmp(op, "write-flush") == 0)
+		r = blocks_sync(h, SYNC_DATA);
+	handle_unref(h);
+	node_unref(n);
+	return r;
+}
 
 static int
 do_op(struct fixture *f, const char *op)
@@ -104,6 +134,8 @@ do_op(struct fixture *f, const char *op)
 
 	assert_true(sscanf(op, " %31[^; ] %31[^; ] %31[^; ]", word[0], word[1],
 			   word[2]) > 1);
+	if (strncmp(word[0], "write-", 6) == 0)
+		return do_late(f, word[0], word[1], word[2]);
 	return strcmp(word[0], "write") == 0
 		       ? fixture_write(f, word[1], "DATA")
 		       : fixture_do(f, word[0], word[1],
