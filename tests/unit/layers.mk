@@ -42,6 +42,7 @@ layers_unit_tests = \
 	%D%/test-layers-identity \
 	%D%/test-layers-index \
 	%D%/test-layers-late \
+	%D%/test-layers-late-access \
 	%D%/test-layers-late-copyup \
 	%D%/test-layers-links \
 	%D%/test-layers-lock \
@@ -147,6 +148,10 @@ TESTS += $(layers_unit_tests)
 %C%_test_layers_late_SOURCES = %D%/test-layers-late.c
 %C%_test_layers_late_CPPFLAGS = $(LAYERS_TEST_CPPFLAGS)
 %C%_test_layers_late_LDADD = $(LAYERS_TEST_LDADD)
+
+%C%_test_layers_late_access_SOURCES = %D%/test-layers-late-access.c
+%C%_test_layers_late_access_CPPFLAGS = $(LAYERS_TEST_CPPFLAGS)
+%C%_test_layers_late_access_LDADD = $(LAYERS_TEST_LDADD)
 
 %C%_test_layers_late_copyup_SOURCES = %D%/test-layers-late-copyup.c
 %C%_test_layers_late_copyup_CPPFLAGS = $(LAYERS_TEST_CPPFLAGS)
