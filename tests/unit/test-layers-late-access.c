@@ -94,7 +94,8 @@ locks_at_host(void **state)
 	struct lock_range range = { .type = LOCK_RANGE_READ,
 				    .end = UINT64_MAX,
 				    .proc_id = 1,
-				    .owner = 1 };
+				    .owner = 1,
+				    .client_id = { "c", 1 } };
 	struct handle *h, *late;
 	struct node *n;
 
