@@ -247,7 +247,10 @@ static const struct {
 	  EINVAL },
 	{ "a read of 4 GiB", NBD_READ, 0, 0, UINT32_MAX, EINVAL },
 	{ "no bytes are fine", NBD_READ, 0, 0, 0, 0 },
-	{ "zeroes with all of its flags", NBD_ZEROES, 0x13, 0, 4096, 0 },
+	{ "fast zeroes that a copy-up would come before", NBD_ZEROES, 0x13, 0,
+	  4096, EOPNOTSUPP },
+	{ "zeroes with two flags", NBD_ZEROES, 3, 0, 4096, 0 },
+	{ "fast zeroes of what was copied up", NBD_ZEROES, 0x13, 0, 4096, 0 },
 	{ "a flush with an offset", NBD_FLUSH, 0, 77, 88, 0 },
 };
 
