@@ -55,6 +55,11 @@ enum option_id {
 	OPT_TIMEOUT,
 	OPT_POLL,
 	OPT_APPEND,
+	OPT_TLS,
+	OPT_TLS_CERTIFICATES,
+	OPT_TLS_VERIFY_PEER,
+	OPT_TLS_PSK_FILE,
+	OPT_TLS_PRIORITY,
 	OPT_ALLOW_REMOTE,
 	OPT_DAEMON,
 	OPT_PIDFILE,
@@ -120,6 +125,16 @@ static const struct {
 	  "poll so long for the next request before sleeping [50]" },
 	{ "append", OPT_APPEND, "auto|strict|positional",
 	  "what O_APPEND means [auto]" },
+	{ "tls", OPT_TLS, "off|on|require",
+	  "NBD connections with TLS [on with one of the next two]" },
+	{ "tls-certificates", OPT_TLS_CERTIFICATES, "DIR",
+	  "server-cert.pem, server-key.pem and ca-cert.pem" },
+	{ "tls-psk-file", OPT_TLS_PSK_FILE, "FILE",
+	  "keys shared with clients, as psktool writes them" },
+	{ "tls-verify-peer", OPT_TLS_VERIFY_PEER, NULL,
+	  "clients need a certificate, too" },
+	{ "tls-priority", OPT_TLS_PRIORITY, "STRING",
+	  "versions and ciphers, as GnuTLS takes them" },
 	{ "allow-remote", OPT_ALLOW_REMOTE, NULL,
 	  "listen on TCP beyond loopback" },
 	{ "daemon", OPT_DAEMON, NULL, "go to the background once ready" },
@@ -365,6 +380,22 @@ apply_nbd(struct config *c, int id, const char *arg)
 	}
 }
 
+static int
+parse_tls(struct tls_config *c, int id, const char *arg)
+{
+	if (id == OPT_TLS_CERTIFICATES)
+		c->certificates = arg;
+	else if (id == OPT_TLS_PSK_FILE)
+		c->psk_file = arg;
+	else if (id == OPT_TLS_PRIORITY)
+		c->priority = arg;
+	else if (id == OPT_TLS_VERIFY_PEER)
+		c->verify_peer = true;
+	else if (tls_config_set_mode(c, arg) < 0)
+		return config_refuse("--tls %s: use off, on or require", arg);
+	return 0;
+}
+
 /* 1: help was printed. */
 static int
 apply(struct config *c, int id, const char *arg)
@@ -412,6 +443,12 @@ apply(struct config *c, int id, const char *arg)
 		return 0;
 	case OPT_APPEND:
 		return parse_append(c, arg);
+	case OPT_TLS:
+	case OPT_TLS_CERTIFICATES:
+	case OPT_TLS_VERIFY_PEER:
+	case OPT_TLS_PSK_FILE:
+	case OPT_TLS_PRIORITY:
+		return parse_tls(&c->tls, id, arg);
 	case OPT_ALLOW_REMOTE:
 		c->allow_remote = true;
 		return 0;
@@ -468,14 +505,17 @@ bad_option(char **argv, int id, const struct option *longs)
 }
 
 static int
-check(const struct config *c)
+check(struct config *c)
 {
+	const char *why;
+
 	if (c->nr_trees == 0)
 		return config_refuse("nothing to serve: give --lower DIR, or "
 				     "--tree (see veneer serve --help)");
 	if (c->run && c->is_daemon)
 		return config_refuse("--run and --daemon exclude each other");
-	return 0;
+	return tls_config_check(&c->tls, &why) < 0 ? config_refuse("%s", why)
+						   : 0;
 }
 
 int

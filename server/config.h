@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "access.h"
+#include "tls.h"
 
 struct protocol;
 struct tree_config;
@@ -46,6 +47,7 @@ struct config {
 	unsigned poll_us; /* polled for the next request before sleeping */
 	unsigned timeout_s; /* for half frames and unread replies */
 	enum append_policy append;
+	struct tls_config tls;
 	bool allow_remote;
 	bool is_daemon;
 	int log_level;

@@ -183,11 +183,18 @@ event_unsent(void *owner)
 	return ((const struct conn *)owner)->tx_bytes;
 }
 
+static void
+event_starttls(void *owner)
+{
+	stream_starttls(owner);
+}
+
 static const struct session_events events = {
 	.log = event_log,
 	.fatal = event_fatal,
 	.ready = event_ready,
 	.bye = event_bye,
+	.starttls = event_starttls,
 	.room = event_room,
 	.unsent = event_unsent,
 };
@@ -224,6 +231,7 @@ session_for(struct conn *c)
 		.max_xattr_bytes = cfg->max_xattr_bytes,
 		.append_strict = cfg->append == APPEND_STRICT,
 		.append_positional = cfg->append == APPEND_POSITIONAL,
+		.tls = cfg->tls.mode,
 	};
 
 	return c->protocol->session_new(&sc);
@@ -291,7 +299,8 @@ conn_close(struct conn *c)
 bool
 conn_is_idle(const struct conn *c)
 {
-	return c->nr_msgs == 0 && c->protocol->session_is_idle(c->session);
+	return c->nr_msgs == 0 && stream_is_sent(c) &&
+	       c->protocol->session_is_idle(c->session);
 }
 
 void
@@ -303,7 +312,9 @@ conn_check_timeout(struct conn *c, double now)
 		return;
 	if (c->protocol->session_is_begun(c->session))
 		c->new_since = 0;
-	if (c->new_since > 0 && now - c->new_since > limit)
+	if (c->tls_since > 0 && now - c->tls_since > limit)
+		c->fatal = "closed: TLS handshake: begun, and not ended";
+	else if (c->new_since > 0 && now - c->new_since > limit)
 		c->fatal = "closed: connected, and then agreed on no version";
 	else if (c->rx_since > 0 && now - c->rx_since > limit)
 		c->fatal = "closed: half a message, and then nothing";

@@ -62,6 +62,10 @@ struct conn {
 	TAILQ_ENTRY(conn) by_turn;
 	double new_since; /* connected, and not begun; or 0 */
 	double rx_since, tx_since; /* of half a frame, half a reply; or 0 */
+
+	/* TLS, once the session wanted it */
+	double tls_since; /* shaking hands, or about to; or 0 */
+	struct tls_session *tls; /* owned; NULL: plain */
 };
 
 /* Serve @fd (taken over, also on failure). */
@@ -88,6 +92,12 @@ void stream_take_turn(struct conn *c);
 void stream_resume(struct conn *c);
 void stream_stop(struct conn *c);
 
+/* transport-tls.c */
+/* events->starttls(). */
+void stream_starttls(struct conn *c);
+/* Shake hands, as far as the socket lets us; may close. */
+void stream_handshake(struct conn *c);
+
 /* transport-send.c */
 /* A message without a request; NULL without memory. */
 struct stream_msg *stream_msg_new(struct conn *c);
@@ -97,6 +107,8 @@ int stream_say(struct conn *c, const void *bytes, size_t len);
 void stream_forget(struct conn *c);
 /* How many times longer than others of its loop it may go on. */
 unsigned stream_patience(const struct conn *c);
+/* Has all that was queued left for the client? */
+bool stream_is_sent(const struct conn *c);
 /* Send what is queued; arms the writer if the pipe is full. */
 void stream_flush(struct conn *c);
 

@@ -48,16 +48,29 @@ libserver_a_SOURCES = \
 	%D%/server.h \
 	%D%/spawn.c \
 	%D%/spawn.h \
+	%D%/tls-config.c \
+	%D%/tls.h \
 	%D%/transport-send.c \
 	%D%/transport-stream.c \
+	%D%/transport-tls.c \
 	%D%/uri.c \
 	%D%/uri.h \
 	%D%/verb-check.c \
 	%D%/verb-settle.c \
 	%D%/verb.c \
 	%D%/verb.h
+# GnuTLS is known to these alone.
+if WITH_GNUTLS
+libserver_a_CPPFLAGS += $(GNUTLS_CFLAGS)
+libserver_a_SOURCES += \
+	%D%/tls-credentials.c \
+	%D%/tls-gnutls.h \
+	%D%/tls.c
+else
+libserver_a_SOURCES += %D%/tls-none.c
+endif
 
 bin_PROGRAMS += veneer
 veneer_CPPFLAGS = $(libserver_a_CPPFLAGS) -DVENEER_VERSION='"$(PACKAGE_VERSION)"'
 veneer_SOURCES = %D%/main.c
-veneer_LDADD = libserver.a libprotocol.a liblayers.a $(EV_LIBS)
+veneer_LDADD = libserver.a libprotocol.a liblayers.a $(EV_LIBS) $(GNUTLS_LIBS)

@@ -26,6 +26,7 @@
 #include "run.h"
 #include "server.h"
 #include "spawn.h"
+#include "tls.h"
 #include "tree.h"
 #include "uri.h"
 
@@ -452,6 +453,7 @@ tear_down(struct server *s)
 	}
 	free(s->exports);
 	groups_free(s->groups);
+	tls_free(s->tls);
 	return true;
 }
 
@@ -466,6 +468,8 @@ serve(const struct config *config)
 	if (config->is_daemon)
 		r = parent_fd = notify_daemonize();
 	if (r >= 0)
+		r = tls_load(&config->tls, &s.tls);
+	if (r == 0)
 		r = open_trees(&s);
 	if (r == 0)
 		r = make_loops(&s);

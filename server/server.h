@@ -16,6 +16,7 @@
 struct groups;
 struct loop;
 struct pool;
+struct tls;
 struct tree;
 
 /* A tree that clients can attach to. */
@@ -34,6 +35,7 @@ struct server {
 	struct loop **loops; /* owned; const after start; loops[0] is main's */
 	unsigned nr_loops;
 	struct pool *pool; /* owned */
+	struct tls *tls; /* owned; const after start; NULL: no TLS */
 	struct groups *groups; /* owned; NULL unless some access is not plain */
 	LIST_HEAD(, listener) listeners; /* owned; loop 0 */
 	atomic_uint nr_conns;

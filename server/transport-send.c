@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 
 #include "conn.h"
+#include "tls.h"
 
 /* Unused messages kept. */
 #define STREAM_FREE_MSGS 64
@@ -185,8 +186,20 @@ send_some(struct conn *c)
 	ssize_t n;
 
 	mh.msg_iovlen = gather(c, iov);
+	if (c->tls) {
+		n = tls_send(c->tls, iov, (unsigned)mh.msg_iovlen);
+		if (n == -EPROTO)
+			c->fatal = tls_why(c->tls);
+		return n;
+	}
 	n = sendmsg(c->fd, &mh, MSG_NOSIGNAL | MSG_DONTWAIT);
 	return n < 0 ? -errno : n;
+}
+
+bool
+stream_is_sent(const struct conn *c)
+{
+	return STAILQ_EMPTY(&c->tx) && !(c->tls && tls_has_unsent(c->tls));
 }
 
 void
@@ -195,7 +208,7 @@ stream_flush(struct conn *c)
 	size_t max = STREAM_SEND_MAX * stream_patience(c), sum = 0;
 	ssize_t n = 0;
 
-	while (!STAILQ_EMPTY(&c->tx) && sum < max) {
+	while (!stream_is_sent(c) && sum < max) {
 		n = send_some(c);
 		if (n == -EINTR)
 			continue;
@@ -208,11 +221,13 @@ stream_flush(struct conn *c)
 	}
 	if (n < 0 && n != -EAGAIN) {
 		conn_close(c);
-	} else if (STAILQ_EMPTY(&c->tx) && c->is_leaving) {
+	} else if (stream_is_sent(c) && c->is_leaving) {
 		conn_close(c);
-	} else if (STAILQ_EMPTY(&c->tx)) {
+	} else if (stream_is_sent(c)) {
 		c->tx_since = 0;
 		ev_io_stop(c->loop->ev, &c->writer);
+		if (c->tls_since > 0)
+			stream_handshake(c);
 	} else {
 		if (c->tx_since == 0)
 			c->tx_since = ev_now(c->loop->ev);

@@ -20,6 +20,7 @@
 
 #include "conn.h"
 #include "macros.h"
+#include "tls.h"
 
 /* Received at a time; larger frames get a buffer of their size. */
 #define STREAM_RX_SIZE ((size_t)64 << 10)
@@ -153,6 +154,8 @@ handle_frames(struct conn *c, size_t *ret_want)
 		*ret_want = 0;
 		if (c->rx_len > c->rx_pos && is_full(c))
 			return STOP_FULL;
+		if (c->tls_since > 0)
+			return STOP_FULL; /* what comes is not for us */
 		len = whole_frame(c, ret_want);
 		if (len <= 0)
 			break;
@@ -218,10 +221,20 @@ static ssize_t
 receive(struct conn *c, bool *ret_filled)
 {
 	size_t room = c->rx->size - c->rx_len;
-	ssize_t n = recv(c->fd, c->rx->data + c->rx_len, room, MSG_DONTWAIT);
+	char *to = c->rx->data + c->rx_len;
+	ssize_t n;
 
+	if (c->tls) {
+		n = tls_recv(c->tls, to, room);
+		if (n == -EPROTO)
+			c->fatal = tls_why(c->tls);
+	} else {
+		n = recv(c->fd, to, room, MSG_DONTWAIT);
+		if (n < 0)
+			return -errno;
+	}
 	if (n < 0)
-		return -errno;
+		return n;
 	c->rx_len += (size_t)n;
 	*ret_filled = (size_t)n == room;
 	return n;
@@ -292,6 +305,9 @@ go_on(struct conn *c)
 		return;
 	}
 	trim_rx(c);
+	/* What TLS holds already makes no socket readable. */
+	if (r == STOP_EMPTY && c->tls && tls_has_unread(c->tls))
+		r = STOP_TURN;
 	/* Since when is there half a frame? A byte more is no progress. */
 	if (c->rx_pos == c->rx_len || r != STOP_EMPTY)
 		c->rx_since = 0;
@@ -325,7 +341,10 @@ on_readable(struct ev_loop *ev, ev_io *w, int revents)
 		return; /* had one, and will have the next */
 	l->stamp_ns = loop_clock_ns();
 	loop_spin_begin(l);
-	go_on(c);
+	if (c->tls_since > 0)
+		stream_handshake(c);
+	else
+		go_on(c);
 	loop_flush(l); /* may free @c */
 	loop_spin_end(l);
 }
@@ -379,6 +398,8 @@ stream_stop(struct conn *c)
 	if (c->is_waiting_turn)
 		TAILQ_REMOVE(&c->loop->turns, c, by_turn);
 	c->is_waiting_turn = false;
+	if (c->tls)
+		tls_bye(c->tls);
 	(void)close(c->fd);
 	c->fd = -1;
 	stream_forget(c);
@@ -388,5 +409,6 @@ void
 stream_fini(struct conn *c)
 {
 	stream_forget(c);
+	tls_session_free(c->tls);
 	buffer_unref(&c->loop->buffers, c->rx);
 }

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # What ./demo and ./check need of Debian, in one place. Sourced; needs bash.
 
-PACKAGES_BUILD="autoconf automake gcc libc6-dev libev-dev make
-	systemtap-sdt-dev"
+PACKAGES_BUILD="autoconf automake gcc libc6-dev libev-dev
+	libgnutls28-dev make pkg-config systemtap-sdt-dev"
 PACKAGES_GUEST="attr busybox-static cpio kmod qemu-system-x86"
 PACKAGES_CHECK="acl btrfs-progs clang clang-format diod e2fsprogs
-	libcap2-bin libclang-rt-14-dev libcmocka-dev mandoc perl-base
+	gnutls-bin libcap2-bin libclang-rt-14-dev libcmocka-dev mandoc perl-base
 	python3-minimal strace util-linux xfsprogs"
 
 # Install those of the named packages that are missing.

@@ -41,10 +41,11 @@ e2e_scripts = \
 	%D%/test-rootless-owner.sh \
 	%D%/test-rootless.sh \
 	%D%/test-settle.sh \
+	%D%/test-tls-files.sh \
 	%D%/test-upper-in-use.sh
 check_PROGRAMS += $(e2e_programs) %D%/client
 dist_check_SCRIPTS += $(e2e_scripts) %D%/test-probes.sh
-EXTRA_DIST += %D%/lib.sh
+EXTRA_DIST += %D%/lib.sh %D%/tls.sh
 TESTS += $(e2e_programs) $(e2e_scripts)
 if WITH_SDT
 TESTS += %D%/test-probes.sh

@@ -36,6 +36,11 @@ for limit in connections=1 connections=1048576 fids=16 fids=1G inflight=1 inflig
 	"$VENEER" serve --lower lower "--max-$limit" --listen unix:- --run true >out 2>&1 ||
 		fail "--max-$limit: $(cat out)"
 done
+refused 2 '--tls maybe: use off, on or require' serve --lower lower --tls maybe
+refused 2 'nobody could connect' serve --lower lower --tls on
+refused 2 'nobody could connect' serve --lower lower --tls require
+refused 2 'needs --tls-certificates' serve --lower lower --tls-psk-file f --tls-verify-peer
+refused 2 'there is no TLS' serve --lower lower --tls-priority NORMAL
 refused 2 'auto, strict' serve --lower lower --append maybe
 refused 2 'error, warning' serve --lower lower --log-level loud
 refused 2 'use unix:PATH' serve --lower lower --listen file:x

@@ -2,7 +2,7 @@
 if HAVE_CMOCKA
 SERVER_TEST_CPPFLAGS = $(libserver_a_CPPFLAGS) -I$(top_srcdir)/tests/unit
 SERVER_TEST_LDADD = libserver.a libprotocol.a liblayers.a $(EV_LIBS) \
-	$(CMOCKA_LIBS)
+	$(GNUTLS_LIBS) $(CMOCKA_LIBS)
 server_unit_tests = \
 	%D%/test-access \
 	%D%/test-addr \
@@ -13,6 +13,12 @@ server_unit_tests = \
 	%D%/test-stream-resume \
 	%D%/test-run-close \
 	%D%/test-turns
+if WITH_GNUTLS
+server_unit_tests += \
+	%D%/test-tls-end \
+	%D%/test-tls-handshake \
+	%D%/test-tls-stream
+endif
 check_PROGRAMS += $(server_unit_tests)
 TESTS += $(server_unit_tests)
 
@@ -48,6 +54,22 @@ TESTS += $(server_unit_tests)
 %C%_test_run_close_SOURCES = %D%/test-run-close.c
 %C%_test_run_close_CPPFLAGS = $(SERVER_TEST_CPPFLAGS)
 %C%_test_run_close_LDADD = liblayersfixture.a $(SERVER_TEST_LDADD)
+TLS_TEST_CPPFLAGS = $(SERVER_TEST_CPPFLAGS) $(GNUTLS_CFLAGS)
+%C%_test_tls_end_SOURCES = %D%/test-tls-end.c %D%/tls-fixture.c \
+	%D%/tls-fixture.h
+%C%_test_tls_end_CPPFLAGS = $(TLS_TEST_CPPFLAGS)
+%C%_test_tls_end_LDADD = $(SERVER_TEST_LDADD)
+
+%C%_test_tls_handshake_SOURCES = %D%/test-tls-handshake.c \
+	%D%/tls-fixture.c \
+	%D%/tls-fixture.h
+%C%_test_tls_handshake_CPPFLAGS = $(TLS_TEST_CPPFLAGS)
+%C%_test_tls_handshake_LDADD = $(SERVER_TEST_LDADD)
+
+%C%_test_tls_stream_SOURCES = %D%/test-tls-stream.c %D%/tls-fixture.c \
+	%D%/tls-fixture.h
+%C%_test_tls_stream_CPPFLAGS = $(TLS_TEST_CPPFLAGS)
+%C%_test_tls_stream_LDADD = $(SERVER_TEST_LDADD)
 
 %C%_test_turns_SOURCES = %D%/test-turns.c
 %C%_test_turns_CPPFLAGS = $(SERVER_TEST_CPPFLAGS)
