@@ -36,6 +36,8 @@ e2e_scripts = \
 	%D%/test-diod-client.sh \
 	%D%/test-full-upper.sh \
 	%D%/test-listen.sh \
+	%D%/test-nbd-tls-attacks.sh \
+	%D%/test-nbd-tls.sh \
 	%D%/test-notify.sh \
 	%D%/test-reflink.sh \
 	%D%/test-rootless-owner.sh \
