@@ -2,8 +2,9 @@
 /*
  * For shell tests: client SOCKET append FILE TEXT | cat FILE | ls DIR | rm FILE
  * | rmdir DIR | mkdir DIR | ino FILE | chmod FILE OCTAL | chown FILE UID:GID
- * | mknod NAME OCTAL MAJOR:MINOR | stat FILE, with SOCKET as p9_connect()
- * takes it, and ANAME and CLIENT_UID (0) from the environment.
+ * | mknod NAME OCTAL MAJOR:MINOR | stat FILE | truncate FILE SIZE | rename NAME
+ * NAME, with SOCKET as p9_connect() takes it, and ANAME and CLIENT_UID (0) from
+ * the environment.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -120,6 +121,16 @@ change_owner(struct p9 *c, const char *path, const char *owner)
 	return r < 0 ? r : p9_setattr(c, 1, &s);
 }
 
+static int
+change_size(struct p9 *c, const char *path, const char *size)
+{
+	struct p9_setattr s = { .valid = P9_SET_SIZE,
+				.size = strtoull(size, NULL, 10) };
+	int r = p9_walk(c, 0, 1, path);
+
+	return r < 0 ? r : p9_setattr(c, 1, &s);
+}
+
 /* @mode with the type, octal. */
 static int
 make_node(struct p9 *c, const char *name, const char *mode, const char *dev)
@@ -173,6 +184,10 @@ main(int argc, char **argv)
 		r = change_owner(&c, argv[3], argv[4]);
 	else if (r == 0 && strcmp(argv[2], "mknod") == 0 && argc == 6)
 		r = make_node(&c, argv[3], argv[4], argv[5]);
+	else if (r == 0 && strcmp(argv[2], "truncate") == 0 && argc == 5)
+		r = change_size(&c, argv[3], argv[4]);
+	else if (r == 0 && strcmp(argv[2], "rename") == 0 && argc == 5)
+		r = p9_renameat(&c, 0, argv[3], 0, argv[4]);
 	else if (r == 0 && strcmp(argv[2], "stat") == 0)
 		r = print_stat(&c, argv[3]);
 	else if (r == 0 && strcmp(argv[2], "cat") == 0)

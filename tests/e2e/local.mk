@@ -38,6 +38,14 @@ e2e_scripts = \
 	%D%/test-listen.sh \
 	%D%/test-nbd-tls-attacks.sh \
 	%D%/test-nbd-tls.sh \
+	%D%/test-nbd-activation.sh \
+	%D%/test-nbd-coherence.sh \
+	%D%/test-nbd-copy.sh \
+	%D%/test-nbd-fio.sh \
+	%D%/test-nbd-info.sh \
+	%D%/test-nbd-names.sh \
+	%D%/test-nbd-qemu-io.sh \
+	%D%/test-nbd-run.sh \
 	%D%/test-notify.sh \
 	%D%/test-reflink.sh \
 	%D%/test-rootless-owner.sh \
@@ -48,6 +56,7 @@ e2e_scripts = \
 check_PROGRAMS += $(e2e_programs) %D%/client
 dist_check_SCRIPTS += $(e2e_scripts) %D%/test-probes.sh
 EXTRA_DIST += %D%/lib.sh %D%/tls.sh
+EXTRA_DIST += %D%/lib.sh %D%/lib-nbd.sh %D%/test-nbd-coherence.py
 TESTS += $(e2e_programs) $(e2e_scripts)
 if WITH_SDT
 TESTS += %D%/test-probes.sh
