@@ -6,6 +6,7 @@
  * and comes back through loop_complete(). A connection that was closed while
  * requests of its are on workers stays until the last of them is back.
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -76,6 +77,15 @@ backend_submit(struct request *req)
 	struct conn *c = req->owner;
 	struct loop *l = c->loop;
 
+	/*
+	 * Who is told so hangs up by himself (nbd.md 10); what began before is
+	 * finished. 9P has no such error: there it is done as ever.
+	 */
+	if (l->is_stopping && req->uid == NO_ID && req->op != REQUEST_CLOSE) {
+		req->error = -ESHUTDOWN;
+		req->done(req);
+		return;
+	}
 	note_tree(c, req);
 	if (run_inline(l, req))
 		req->done(req);

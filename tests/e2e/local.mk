@@ -46,6 +46,7 @@ e2e_scripts = \
 	%D%/test-nbd-names.sh \
 	%D%/test-nbd-qemu-io.sh \
 	%D%/test-nbd-run.sh \
+	%D%/test-nbd-stop.sh \
 	%D%/test-notify.sh \
 	%D%/test-reflink.sh \
 	%D%/test-rootless-owner.sh \
