@@ -7,8 +7,10 @@
 #include "cleanup.h"
 #include "copyup.h"
 #include "file.h"
+#include "macros.h"
 #include "overlay.h"
 #include "owner.h"
+#include "partial.h"
 #include "permit.h"
 #include "protattr.h"
 
@@ -80,6 +82,9 @@ fill_attr(const struct node *n, unsigned layer, const struct statx *stx,
 	};
 	if (atomic_load(&n->body->is_metacopy))
 		ret->blocks_512 = n->body->data_blocks_512;
+	/* What was written behind the data below. */
+	if (atomic_load(&n->body->is_partial))
+		ret->blocks_512 = MAX(ret->blocks_512, stx->stx_blocks);
 	ino_ident(n->body, stx, &ret->ident);
 }
 
@@ -104,7 +109,7 @@ tree_getattr(struct node *n, struct handle *h, const struct call *c,
 	}
 	r = access_begin(n, c, &a);
 	if (r == 0)
-		r = real_statx(a.at, &stx);
+		r = partial_statx(n, c, a.at, &stx);
 	/* Gone, or another object: a layer was edited behind our back. */
 	if (r == -ENOENT || (r == 0 && stx.stx_ino != n->body->real_ino))
 		return -ESTALE;
@@ -120,10 +125,20 @@ static int
 set_size(struct node *n, struct handle *h, const struct call *c, uint64_t size,
 	 bool sets_mtime)
 {
+	CLEANUP_PARTIAL struct partial *p = NULL;
 	struct handle *own = NULL;
 	struct realfile *rf;
-	int r;
+	int r = partial_get(n, c, &p);
 
+	if (r == 0 && p)
+		r = c->nowait ? -EAGAIN
+			      : partial_truncate(p, size, !sets_mtime);
+	if (r < 0)
+		return r;
+	if (p) {
+		ino_changed(n->body);
+		return file_drop_privs(n, c);
+	}
 	if (!h || !h->real || (h->flags & O_ACCMODE) == O_RDONLY) {
 		r = tree_open_node(n, c, O_WRONLY, &own, NULL);
 		if (r < 0)
@@ -193,14 +208,18 @@ set_owner_mode_times(struct node *n, const struct call *c,
 		     const struct attr_set *set)
 {
 	const unsigned owner = ATTR_SET_UID | ATTR_SET_GID | ATTR_SET_MODE;
+	CLEANUP_PARTIAL struct partial *p = NULL;
 	CLEANUP_ACCESS struct access a = ACCESS_NONE;
+	CLEANUP_RWUNLOCK pthread_rwlock_t *lock = NULL;
 	bool is_mapped = n->body->tree->layers.features.maps_owner;
-	int r = 0;
+	int r = partial_peek(n, c, &p);
 
-	if (is_mapped && set->mask & owner)
+	if (r == 0 && is_mapped && set->mask & owner)
 		r = owner_change(n, c, set);
 	if (r == 0)
 		r = access_begin(n, c, &a);
+	if (r == 0)
+		r = partial_lock_shared(p, c, &lock);
 	if (r == 0 && (!is_mapped || set->mask == ATTR_SET_CTIME))
 		r = set_owner_mode(n, a.at, set);
 	if (r == 0 && set->mask & (ATTR_SET_ATIME | ATTR_SET_MTIME))
@@ -230,7 +249,8 @@ setattr_use(const struct attr_set *set)
 static bool
 has_upper_data(const struct node *n)
 {
-	return body_is_upper(n->body) && !atomic_load(&n->body->is_metacopy);
+	return body_is_upper(n->body) && (!atomic_load(&n->body->is_metacopy) ||
+					  atomic_load(&n->body->is_partial));
 }
 
 /*
@@ -287,7 +307,7 @@ tree_setattr(struct node *n, struct handle *h, const struct call *c,
 	r = copyup_node(n, c,
 			!has_size        ? COPYUP_META
 			: set->size == 0 ? COPYUP_TRUNCATED
-					 : COPYUP_DATA);
+					 : COPYUP_WRITE);
 	if (r == 0 && set->mask & (ATTR_SET_MODE | ATTR_SET_UID | ATTR_SET_GID))
 		r = realfile_keep(n, c);
 	if (r == 0 && has_size)

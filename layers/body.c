@@ -10,6 +10,7 @@
 #include "lock.h"
 #include "macros.h"
 #include "overlay.h"
+#include "partial.h"
 
 static uint64_t
 real_hash(dev_t dev, ino_t ino)
@@ -93,6 +94,8 @@ drop_pin(struct body *b, int fd)
 static void
 body_free(struct body *b)
 {
+	partial_free(b->partial);
+	partial_body_gone(b);
 	drop_pin(b, b->pin_fd);
 	drop_pin(b, b->pin_data_fd);
 	lock_table_free(b->locks);

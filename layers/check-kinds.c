@@ -154,6 +154,29 @@ const struct check_text check_texts[NR_CHECK_KINDS] = {
 	[CHECK_IDENT_MALFORMED] = MENDED(
 		"ident-malformed", "the mark veneer.ident is not 8 bytes long",
 		"remove the mark: its inode number changes"),
+	[CHECK_PARTIAL_FILE] = NOTE(
+		"partial-file",
+		"its data is in part in a lower: overlayfs cannot mount this "
+		"until veneer settle has completed it"),
+	[CHECK_PARTIAL_LOST] = LEFT(
+		"partial-lost",
+		"the map of its data is missing, or another file's: it cannot "
+		"be opened",
+		"is this the right work directory? If so, restore the file; or "
+		"remove the mark veneer.partial to have the lower's data"),
+	[CHECK_PARTIAL_DAMAGED] = LEFT(
+		"partial-damaged",
+		"the map of its data, or the mark that names it, is damaged: "
+		"it "
+		"cannot be opened",
+		"restore the file; or remove the mark veneer.partial to have "
+		"the lower's data"),
+	[CHECK_PARTIAL_DONE] =
+		MENDED("partial-done",
+		       "the mark veneer.partial on what has all of its data",
+		       "remove the mark"),
+	[CHECK_PARTIAL_STRAY] = MENDED(
+		"partial-stray", "no map of the data of any file", "remove it"),
 	[CHECK_INDEX_JUNK] = MENDED(
 		"index-junk",
 		"no entry of an index: overlayfs refuses to mount, or removes "
@@ -203,6 +226,16 @@ const struct check_text check_texts[NR_CHECK_KINDS] = {
 		     "says that only certain programs may use this upper: "
 		     "overlayfs refuses to mount",
 		     "find out who wrote it, then remove it"),
+	[CHECK_STAGING_PARTIAL] = MENDED(
+		"staging-partial",
+		"left by partial files, of which there are none: overlayfs "
+		"refuses to mount",
+		"remove it"),
+	[CHECK_STAGING_UNGUARDED] = MENDED(
+		"staging-unguarded",
+		"there are partial files, and nothing keeps overlayfs from "
+		"mounting them",
+		"make incompat/veneer-partial"),
 	[CHECK_SETTLE_UNFINISHED] =
 		LEFT("settle-unfinished", "veneer settle was interrupted",
 		     "run it again; nothing is repaired before"),

@@ -219,6 +219,9 @@ check_mark(struct check *k, struct check_object *o, enum private_xattr x)
 	case PRIVATE_IDENT:
 		check_size(k, o, x, 8, CHECK_IDENT_MALFORMED);
 		break;
+	case PRIVATE_PARTIAL:
+		check_partial(k, o);
+		break;
 	case PRIVATE_WHITEOUT: /* check-dir.c */
 	case PRIVATE_UPPER: /* nobody reads it here */
 	case NR_PRIVATE:

@@ -52,20 +52,6 @@ visit_whiteout(struct check_level *lv, struct check_object *o)
 		check_report(k, CHECK_WHITEOUT_IDLE, CHECK_UNTRIED);
 }
 
-/* A work directory that was never used, or emptied, has no staging area. */
-static int
-have_staging(struct upper *u)
-{
-	int r;
-
-	if (u->work_fd != -ENOENT)
-		return u->work_fd < 0 ? u->work_fd : 0;
-	r = real_mkdir(u, AT(u->base_fd, WORKDIR_STAGING), 0700);
-	if (r == 0)
-		r = u->work_fd = real_open_dir(AT(u->base_fd, WORKDIR_STAGING));
-	return r < 0 ? r : 0;
-}
-
 static int
 replace_by_whiteout(struct check_level *lv, struct check_object *o)
 {
@@ -73,7 +59,7 @@ replace_by_whiteout(struct check_level *lv, struct check_object *o)
 	char name[16];
 	int r;
 
-	r = have_staging(u);
+	r = check_have_staging(u);
 	if (r == 0)
 		r = whiteout_make(u, name);
 	if (r < 0)
@@ -191,6 +177,7 @@ visit(struct check_level *lv, struct at at)
 		check_unreadable(k, r);
 	} else if (o.stx.stx_attributes & STATX_ATTR_MOUNT_ROOT) {
 		check_report(k, CHECK_MOUNT_POINT, CHECK_UNTRIED);
+		k->has_unseen = true;
 	} else if (S_ISCHR(o.stx.stx_mode) &&
 		   whiteout_is(k->t, at, &o.stx) == 1) {
 		visit_whiteout(lv, &o);

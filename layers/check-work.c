@@ -22,12 +22,28 @@ check_discard(struct check *k, struct at at)
 			  : CHECK_UNTRIED;
 }
 
+/* A work directory that was never used, or emptied, has no staging area. */
+int
+check_have_staging(struct upper *u)
+{
+	int r;
+
+	if (u->work_fd != -ENOENT)
+		return u->work_fd < 0 ? u->work_fd : 0;
+	r = real_mkdir(u, AT(u->base_fd, WORKDIR_STAGING), 0700);
+	if (r == 0)
+		r = u->work_fd = real_open_dir(AT(u->base_fd, WORKDIR_STAGING));
+	return r < 0 ? r : 0;
+}
+
 static void
 incompat_entry(struct check *k, struct at at)
 {
 	/* Our lock says that no server runs. */
 	if (strcmp(at.name, WORKDIR_INTERLOCK) == 0)
 		check_report(k, CHECK_STAGING_LIVE, check_discard(k, at));
+	else if (strcmp(at.name, WORKDIR_PARTIAL_ENTRY) == 0)
+		k->has_partial_entry = true; /* check-partial.c */
 	else if (strcmp(at.name, "volatile") == 0)
 		check_report(k, CHECK_STAGING_VOLATILE, CHECK_UNTRIED);
 	else

@@ -182,6 +182,8 @@ static int
 open_at_rest(struct check *k, struct tree_config *c, char **ret_why)
 {
 	c->is_at_rest = true;
+	c->copyup = COPYUP_FULL;
+	c->partial_above = c->copyup_rate = 0;
 	c->redirect_dir = REDIRECT_AUTO;
 	c->metacopy = c->userxattr != 1 && geteuid() == 0;
 	c->index = 0; /* not as a tree's: check-index.c looks at it */
@@ -239,6 +241,8 @@ mount_options(const struct check *k, const struct tree_config *c)
 	char *ret;
 	unsigned i;
 
+	if (k->nr_keys > 0)
+		return NULL;
 	for (i = 0; i < k->t->layers.nr_lowers; i++)
 		if (k->t->layers.lowers[i].has_oci_whiteouts)
 			return NULL;
@@ -271,6 +275,7 @@ check(struct check *k, struct tree_config *c, char **ret_why)
 	check_staging(k);
 	check_index(k);
 	check_walk(k);
+	check_partial_maps(k);
 	check_claims(k);
 	check_shown(k);
 	check_index_links(k);
@@ -298,6 +303,7 @@ tree_check(struct tree_config *config, const struct check_options *o,
 	for (i = 0; i < k.nr_claims; i++)
 		free(k.claims[i].path);
 	free(k.claims);
+	free(k.keys);
 	free(k.names);
 	free(k.path);
 	return r;

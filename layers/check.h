@@ -41,6 +41,11 @@ enum check_kind {
 	CHECK_PROTATTR_MALFORMED,
 	CHECK_UUID_MALFORMED,
 	CHECK_IDENT_MALFORMED,
+	CHECK_PARTIAL_FILE,
+	CHECK_PARTIAL_LOST,
+	CHECK_PARTIAL_DAMAGED,
+	CHECK_PARTIAL_DONE,
+	CHECK_PARTIAL_STRAY,
 	CHECK_INDEX_JUNK,
 	CHECK_INDEX_DATA,
 	CHECK_INDEX_STALE,
@@ -51,6 +56,8 @@ enum check_kind {
 	CHECK_STAGING_LIVE,
 	CHECK_STAGING_VOLATILE,
 	CHECK_STAGING_INCOMPAT,
+	CHECK_STAGING_PARTIAL,
+	CHECK_STAGING_UNGUARDED,
 	CHECK_SETTLE_UNFINISHED,
 	CHECK_MARKS_OTHER,
 	CHECK_MARKS_UNKNOWN,
@@ -99,6 +106,11 @@ struct check {
 	bool has_shared; /* a whiteout that others are links of was met */
 	struct check_claim *claims; /* owned */
 	size_t nr_claims, max_claims;
+	/* Of partial files (check-partial.c). */
+	bool has_partial_entry; /* in work/incompat */
+	bool has_unseen; /* files below a mount point may have maps, too */
+	uint8_t (*keys)[16]; /* owned: the maps that files have */
+	size_t nr_keys, max_keys;
 	int error; /* -ENOMEM: it cannot go on */
 };
 
@@ -201,6 +213,12 @@ int check_discard(struct check *k, struct at at);
 /* Call @each for what is in the directory @at, with k->path. */
 void check_each(struct check *k, struct at at,
 		void (*each)(struct check *k, struct at at));
+/* check-work.c: make the staging area if there is none. 0 or errno. */
+int check_have_staging(struct upper *u);
+/* check-partial.c: the mark veneer.partial of @o. */
+void check_partial(struct check *k, struct check_object *o);
+/* Once all files are known: their maps, and the entry in work/incompat. */
+void check_partial_maps(struct check *k);
 /* check-index.c: W/index; and the numbers of links, once all is known. */
 void check_index(struct check *k);
 void check_index_links(struct check *k);

@@ -133,6 +133,8 @@ copyup_data(const struct copy_job *job, bool *ret_synced)
 		if (r == -EOPNOTSUPP || r == -ENOTTY)
 			u->can_clone = false;
 	}
+	if (job->only_clone)
+		return -EOPNOTSUPP;
 	*ret_synced = false;
 	while (off < size) {
 		data = real_seek(job->src, off, SEEK_DATA);

@@ -51,7 +51,7 @@ open_top(struct late *l, struct node *n, const struct call *c)
 }
 
 static int
-copy_data(struct late *l, struct claim *cl)
+copy_data(struct late *l, struct claim *cl, bool only_clone)
 {
 	struct copy_job job = {
 		.u = l->u,
@@ -59,6 +59,7 @@ copy_data(struct late *l, struct claim *cl)
 		.size = l->stx.stx_size,
 		.step = claim_step,
 		.ctx = cl,
+		.only_clone = only_clone,
 	};
 	CLEANUP_CLOSE int below = -1, src = -1;
 	struct statx stx;
@@ -103,7 +104,7 @@ give_back(struct late *l)
 }
 
 static int
-late_data(struct late *l, struct claim *cl)
+late_data(struct late *l, struct claim *cl, bool only_clone)
 {
 	struct node *n = cl->node;
 	int r = open_top(l, n, cl->c);
@@ -112,7 +113,9 @@ late_data(struct late *l, struct claim *cl)
 		return r;
 	l->capability_len = real_getxattr(AT(l->top, ""), CAPABILITY,
 					  l->capability, sizeof(l->capability));
-	r = copy_data(l, cl);
+	r = copy_data(l, cl, only_clone);
+	if (r == -EOPNOTSUPP && only_clone)
+		return r;
 	if (r == 0)
 		r = restore(l);
 	if (r == 0)
@@ -132,7 +135,7 @@ late_data(struct late *l, struct claim *cl)
 }
 
 int
-copyup_late_data(struct claim *cl)
+copyup_late_data(struct claim *cl, bool only_clone)
 {
 	struct late l = {
 		.t = cl->node->body->tree,
@@ -140,7 +143,7 @@ copyup_late_data(struct claim *cl)
 		.top = -1,
 		.dst = -1,
 	};
-	int r = late_data(&l, cl);
+	int r = late_data(&l, cl, only_clone);
 
 	if (l.top >= 0)
 		(void)real_close(l.top);

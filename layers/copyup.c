@@ -28,6 +28,7 @@
 #include "lookup.h"
 #include "overlay.h"
 #include "owner.h"
+#include "partial.h"
 #include "sync.h"
 
 /* One object on its way. */
@@ -73,7 +74,10 @@ open_source(struct work *w)
 	w->owner = owner_of(&shown);
 	/* ovl_need_meta_copy_up() */
 	w->is_metacopy = w->t->layers.features.metacopy &&
-			 S_ISREG(shown.stx_mode) && w->what == COPYUP_META;
+			 S_ISREG(shown.stx_mode) &&
+			 (w->what == COPYUP_META ||
+			  (w->what == COPYUP_WRITE &&
+			   partial_is_for(w->t, w->stx.stx_size)));
 	return r;
 }
 
@@ -148,6 +152,13 @@ open_data(struct work *w)
 	return r < 0 ? r : real_open(AT(fd, ""), O_RDONLY | O_NOATIME, &stx);
 }
 
+/* May what is to be a partial file be cloned instead? */
+static bool
+tries_clone(const struct work *w)
+{
+	return w->what == COPYUP_WRITE && atomic_load(&w->u->can_clone);
+}
+
 static int
 copy_content(struct work *w, bool *ret_synced)
 {
@@ -161,18 +172,22 @@ copy_content(struct work *w, bool *ret_synced)
 	CLEANUP_CLOSE int src = -1;
 	int r;
 
+	/* As quick as becoming partial, and whole at once. */
+	job.only_clone = w->is_metacopy;
 	*ret_synced = true;
 	if (!S_ISREG(w->stx.stx_mode) || w->what == COPYUP_TRUNCATED ||
 	    w->stx.stx_size == 0)
 		return 0;
-	if (!w->is_metacopy) {
+	if (!w->is_metacopy || tries_clone(w)) {
 		src = open_data(w);
 		if (src < 0)
 			return src;
 		job.src = src;
 		r = copyup_data(&job, ret_synced);
-		if (r < 0)
+		if (r < 0 && (r != -EOPNOTSUPP || !w->is_metacopy))
 			return r;
+		w->is_metacopy = r < 0;
+		*ret_synced = *ret_synced || w->is_metacopy;
 	}
 	/* The last extent may be a hole; metadata is one as a whole. */
 	return real_truncate(w->u, w->tmpfile, w->stx.stx_size);
@@ -443,8 +458,8 @@ copyup_try(struct node *n, const struct call *c, enum copyup_what what)
 	r = 0;
 	if (!body_is_upper(n->body))
 		r = copyup_claimed(&w);
-	else if (what != COPYUP_META && atomic_load(&n->body->is_metacopy))
-		r = copyup_late_data(&w.claim);
+	else if (!copyup_has_data(n->body, what))
+		r = partial_copyup(&w.claim, what);
 	if (w.name[0])
 		workdir_discard(w.u, w.name);
 	if (r == 0 && !index_is_linked_up(n))
@@ -507,9 +522,7 @@ copyup_node(struct node *n, const struct call *c, enum copyup_what what)
 		node_unref(top);
 		/* Without a name there is nothing to link up. */
 		if (__atomic_load_n(&n->is_detached, __ATOMIC_ACQUIRE) &&
-		    body_is_upper(n->body) &&
-		    (what == COPYUP_META ||
-		     !atomic_load(&n->body->is_metacopy)))
+		    body_is_upper(n->body) && copyup_has_data(n->body, what))
 			break;
 	}
 	return r;

@@ -10,6 +10,8 @@ struct claim;
 /* How much of an object must be in the upper. */
 enum copyup_what {
 	COPYUP_META, /* all but the data, if metacopy=on lets that lie below */
+	COPYUP_WRITE, /* all that writing needs: a large file's data may come
+			 later (partial.h) */
 	COPYUP_DATA, /* all */
 	COPYUP_TRUNCATED, /* all, but a lower file's data: the caller will
 			     cut that to nothing */
@@ -24,19 +26,28 @@ enum copyup_what {
  */
 int copyup_node(struct node *n, const struct call *c, enum copyup_what what);
 
+/* Has @b, which is in the upper, the data that @what is about? */
+static inline bool
+copyup_has_data(const struct body *b, enum copyup_what what)
+{
+	return what == COPYUP_META || !atomic_load(&b->is_metacopy) ||
+	       (what == COPYUP_WRITE && atomic_load(&b->is_partial));
+}
+
 /* Is there nothing left to do for @what? */
 static inline bool
 copyup_is_done(const struct node *n, enum copyup_what what)
 {
 	return body_is_upper(n->body) && index_is_linked_up(n) &&
-	       (what == COPYUP_META || !atomic_load(&n->body->is_metacopy));
+	       copyup_has_data(n->body, what);
 }
 
 /*
  * copylate.c: give the claimed metadata-only upper file its data, in place,
- * and remove the mark (ovl_copy_up_meta_inode_data()).
+ * and remove the mark (ovl_copy_up_meta_inode_data()). With @only_clone
+ * -EOPNOTSUPP, and nothing has happened, where it would have to be copied.
  */
-int copyup_late_data(struct claim *cl);
+int copyup_late_data(struct claim *cl, bool only_clone);
 
 /*
  * Set the impure mark on the upper directory of @dir unless it is known to
@@ -59,6 +70,7 @@ struct copy_job {
 	 * errno to stop with. NULL: none. */
 	int (*step)(void *ctx, uint64_t done, uint64_t size);
 	void *ctx;
+	bool only_clone; /* -EOPNOTSUPP where that cannot be done */
 };
 
 /*

@@ -12,6 +12,7 @@
 #include "lookup.h"
 #include "overlay.h"
 #include "owner.h"
+#include "partial.h"
 #include "permit.h"
 #include "protattr.h"
 #include "sync.h"
@@ -95,7 +96,7 @@ prepare_write(struct node *n, const struct call *c, int flags)
 	return r < 0 ? r
 		     : copyup_node(n, c,
 				   flags & O_TRUNC ? COPYUP_TRUNCATED
-						   : COPYUP_DATA);
+						   : COPYUP_WRITE);
 }
 
 int
@@ -123,7 +124,8 @@ tree_open_node(struct node *n, const struct call *c, int flags,
 	h = handle_new(n, flags);
 	if (!h)
 		return -ENOMEM;
-	r = realfile_open(n, c, flags, &h->real, ret_ident ? &stx : NULL);
+	r = realfile_open(n, c, file_real_flags(h) | (flags & O_TRUNC),
+			  &h->real, ret_ident ? &stx : NULL);
 	if (r < 0) {
 		handle_unref(h);
 		return r;
@@ -173,7 +175,8 @@ file_real_flags(const struct handle *h)
 	const struct body *b = h->node->body;
 	int flags = h->flags & ~O_TRUNC;
 
-	if (h->is_late && (!body_is_upper(b) || atomic_load(&b->is_metacopy)))
+	/* What is below is only read; writes to a partial file go elsewhere. */
+	if (atomic_load(&b->is_metacopy) || (h->is_late && !body_is_upper(b)))
 		flags = (flags & ~O_ACCMODE) | O_RDONLY;
 	if (h->is_late && (flags & O_ACCMODE) != O_RDONLY)
 		flags |= REALFILE_RANDOM;
@@ -191,6 +194,7 @@ handle_free(struct handle *h)
 		r = realfile_put(b, h->real);
 	if ((h->flags & O_ACCMODE) != O_RDONLY)
 		sync_del_writer(b);
+	partial_relax(b);
 	dirstream_free(h->stream);
 	node_unref(h->node);
 	free(h);
@@ -267,6 +271,7 @@ ssize_t
 tree_read(struct handle *h, const struct call *c, const struct iovec *iov,
 	  unsigned nr_iov, uint64_t off)
 {
+	CLEANUP_PARTIAL struct partial *p = NULL;
 	struct body *b = h->node->body;
 	struct realfile *rf;
 	bool nowait;
@@ -277,7 +282,11 @@ tree_read(struct handle *h, const struct call *c, const struct iovec *iov,
 		return b->dir ? -EISDIR : -EBADF;
 	if ((h->flags & O_ACCMODE) == O_WRONLY)
 		return -EBADF;
-	r = realfile_get(h, c, &rf);
+	r = partial_get(h->node, c, &p);
+	if (p)
+		return partial_read(p, c, iov, nr_iov, off);
+	if (r == 0)
+		r = realfile_get(h, c, &rf);
 	if (r < 0)
 		return r;
 	if (c->nowait && layer_is_slow(b->tree, rf->layer)) {
@@ -333,7 +342,8 @@ file_drop_privs(struct node *n, const struct call *c)
 }
 
 int
-file_begin_change(struct handle *h, const struct call *c, struct realfile **ret)
+file_begin_change(struct handle *h, const struct call *c,
+		  struct partial **ret_partial, struct realfile **ret)
 {
 	int r = 0;
 
@@ -342,13 +352,37 @@ file_begin_change(struct handle *h, const struct call *c, struct realfile **ret)
 		r = prepare_write(h->node, c, O_RDWR);
 	if (r == 0)
 		r = file_drop_privs(h->node, c);
-	return r < 0 ? r : realfile_get(h, c, ret);
+	if (r == 0)
+		r = partial_get(h->node, c, ret_partial);
+	return r < 0 || *ret_partial ? r : realfile_get(h, c, ret);
+}
+
+static ssize_t
+write_partial(struct partial *p, struct handle *h, const struct call *c,
+	      const struct sync_io *io)
+{
+	const struct partial_data d = {
+		.iov = io->iov,
+		.nr_iov = io->nr_iov,
+		.off = io->off,
+		.appends = h->flags & O_APPEND,
+		.is_sync = sync_is_asked(h, c),
+	};
+	ssize_t n = partial_write(p, c, &d);
+	int r = 0;
+
+	if (n > 0)
+		ino_changed(h->node->body);
+	if (n > 0 && d.is_sync)
+		r = sync_after(h->node, h, c, 0);
+	return r < 0 ? r : n;
 }
 
 ssize_t
 tree_write(struct handle *h, const struct call *c, const struct iovec *iov,
 	   unsigned nr_iov, uint64_t off)
 {
+	CLEANUP_PARTIAL struct partial *p = NULL;
 	struct body *b = h->node->body;
 	const struct sync_io io = { iov, nr_iov, off };
 	struct realfile *rf;
@@ -366,9 +400,11 @@ tree_write(struct handle *h, const struct call *c, const struct iovec *iov,
 		return -EAGAIN;
 	r = is_sync ? sync_status(b) : 0;
 	if (r == 0)
-		r = file_begin_change(h, c, &rf);
+		r = file_begin_change(h, c, &p, &rf);
 	if (r < 0)
 		return r;
+	if (p)
+		return write_partial(p, h, c, &io);
 	n = is_sync ? sync_write(h, c, rf->fd, &io)
 		    : real_pwritev(node_upper(h->node), rf->fd, iov, nr_iov,
 				   off, false);
@@ -401,6 +437,7 @@ tree_fsync(struct node *n, struct handle *h, const struct call *c,
 	   bool datasync)
 {
 	CLEANUP_ACCESS struct access a = ACCESS_NONE;
+	CLEANUP_PARTIAL struct partial *p = NULL;
 	CLEANUP_CLOSE int fd = -1;
 	struct realfile *rf = NULL;
 	struct statx stx;
@@ -416,6 +453,11 @@ tree_fsync(struct node *n, struct handle *h, const struct call *c,
 		return -EAGAIN;
 	r = sync_status(n->body);
 	if (r < 0)
+		return r;
+	r = partial_get(n, c, &p);
+	if (r == 0 && p)
+		r = sync_after(n, h, c, partial_sync(p, datasync));
+	if (r < 0 || p)
 		return r;
 	if (h && h->real && !atomic_load(&n->body->is_metacopy)) {
 		r = realfile_get(h, c, &rf);

@@ -59,11 +59,21 @@ int file_drop_privs(struct node *n, const struct call *c);
 
 /*
  * Before a change of the content of @h, which is open for writing: what was
- * opened late is copied up, file_drop_privs(). *@ret: as of realfile_get(), in
- * the upper.
+ * opened late is copied up, file_drop_privs(). *@ret_partial: as of
+ * partial_get(), what takes the change; or NULL, and then *@ret: as of
+ * realfile_get(), in the upper.
  */
 int file_begin_change(struct handle *h, const struct call *c,
-		      struct realfile **ret);
+		      struct partial **ret_partial, struct realfile **ret);
+
+/*
+ * range.c: the extent of the open @fd that begins with @off, up to @end; its
+ * depth is 0.
+ */
+int file_extent(int fd, uint64_t off, uint64_t end, struct extent *ret);
+/* Let the range of @fd read as zeros, without changing the size. */
+int file_zero_range(struct upper *u, int fd, uint64_t off, uint64_t len,
+		    enum zero_how how);
 
 /* What the real file of @h is to be opened with now. */
 int file_real_flags(const struct handle *h);

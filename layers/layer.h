@@ -45,6 +45,7 @@ struct upper {
 	bool has_tmpfile;
 	bool is_volatile;
 	bool syncs_all; /* fsync=strict: metadata copies and directories too */
+	bool has_partial_entry; /* W/work/incompat had that at start */
 	bool has_interlock; /* W/work/incompat keeps kernel mounts out */
 	bool can_chown; /* CAP_CHOWN: new objects get the client's owner */
 	bool ignores_modes; /* CAP_DAC_OVERRIDE: whatever is there opens */
@@ -84,6 +85,7 @@ enum fsync { FSYNC_AUTO, FSYNC_STRICT, FSYNC_VOLATILE };
 enum locks { LOCKS_SERVER, LOCKS_HOST };
 enum whiteouts { WHITEOUTS_CHAR, WHITEOUTS_OCI };
 enum owner_kind { OWNER_REAL, OWNER_MAPPED };
+enum copyup_mode { COPYUP_AUTO, COPYUP_FULL, COPYUP_LAZY, COPYUP_BACKGROUND };
 #define UNSET (-1) /* a switch that was not given */
 
 struct lower_config {
@@ -104,10 +106,15 @@ struct tree_config {
 	int owner; /* enum owner_kind */
 	int interlock; /* switch: keep kernel mounts out by work/incompat */
 	int is_volatile; /* switch */
+	int copyup; /* enum copyup_mode */
+	uint64_t partial_above; /* bytes; 0: not given */
+	uint64_t copyup_rate; /* bytes a second; 0: not given, or any */
+	bool is_settling; /* no option: partial files will be completed */
 	bool is_at_rest; /* no option: nothing is made, cleaned or written */
 	long fail_at; /* see struct upper */
 	int fail_errno;
 	long slow_ms;
+	char *boot; /* owned; instead of the kernel's boot id (test-boot=) */
 	unsigned max_fds; /* of the tree; 0: by RLIMIT_NOFILE (test-fds=) */
 };
 
@@ -189,6 +196,9 @@ int layer_probe_upper(struct upper *u, int userxattr, tree_warn warn,
 #define WORKDIR_STAGING "work"
 #define WORKDIR_INCOMPAT "incompat"
 #define WORKDIR_INTERLOCK "veneer-live"
+/* While there are partial files; their maps are in W/partial. */
+#define WORKDIR_PARTIAL_ENTRY "veneer-partial"
+#define WORKDIR_PARTIAL "partial"
 /*
  * Make W/work afresh (overlay.md 1.4) in u->base_fd and fill in
  * u->work_fd. -EROFS: what is in it cannot be cleaned. -EINVAL: an entry in

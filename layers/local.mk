@@ -20,6 +20,7 @@ liblayers_a_SOURCES = \
 	%D%/check-index.c \
 	%D%/check-kinds.c \
 	%D%/check-marks.c \
+	%D%/check-partial.c \
 	%D%/check-shown.c \
 	%D%/check-walk.c \
 	%D%/check-work.c \
@@ -63,6 +64,19 @@ liblayers_a_SOURCES = \
 	%D%/owner.c \
 	%D%/owner.h \
 	%D%/overlay.h \
+	%D%/partial-block.c \
+	%D%/partial-copy.c \
+	%D%/partial-io.c \
+	%D%/partial-iov.h \
+	%D%/partial-map.c \
+	%D%/partial-map.h \
+	%D%/partial-open.c \
+	%D%/partial-queue.c \
+	%D%/partial-scan.c \
+	%D%/partial-sync.c \
+	%D%/partial-work.c \
+	%D%/partial-write.c \
+	%D%/partial.h \
 	%D%/permit.c \
 	%D%/permit.h \
 	%D%/protattr.c \

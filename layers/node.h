@@ -10,6 +10,7 @@
  *                           first lock reaches the file, and while a copy of
  *                           it is published
  *   1. tree.rename_lock     renames that change a parent
+ *      partial_set.load_lock  a partial file is made, or made ready
  *   2. dir.lock             a directory before those below it; two that are
  *                           not one below the other by address of the dir
  *   3. tree.moves_lock      shared: no directory changes its name, so that
@@ -17,12 +18,17 @@
  *                           rename of one. Below it only trylocks of dir.lock
  *   4. tree.index_lock      the entries of the index (index=on); that a
  *                           lower hard link is found, or its object copied up
+ *      partial.lock         content, times and size of a partial file; held
+ *                           over I/O. Below it partial.flush_lock, held over
+ *                           I/O, and partial.blocks_lock
+ *      partial_set.maps_lock  how many partial files there are; over I/O
  *   5. tree.copyup_lock     who is copying what up, who waits for that; never
  *                           held over I/O; wakers are called without it.
  *                           tree_unpark() takes it below a caller's own lock
  *   6. body_lock()          real files, generation, pin; of one body only, as
  *                           bodies share them; never held over I/O
  *      owner_lock()         body.owner; held over the reading of it
+ *      partial_set.queue_lock  what the copier has to do
  *   7. tree.names_lock      the tables, reference counts that reach 0
  *   8. fds.lock             who has descriptors; below it only trylocks
  *
@@ -53,6 +59,8 @@
 
 struct body;
 struct lock_table;
+struct partial;
+struct partial_set;
 
 /* A file opened in a layer, shared by handles that ask for the same. */
 struct realfile {
@@ -125,6 +133,8 @@ struct body {
 	 * of the data are what users see of it: const.
 	 */
 	atomic_bool is_metacopy;
+	/* Its data comes block by block (partial.h): writes need no copy-up. */
+	atomic_bool is_partial;
 	bool keeps_files; /* under body_lock(); they could not be opened again */
 	atomic_uchar unsynced; /* sync.h's enum */
 	atomic_short sync_error; /* of a sync that failed, until the last handle
@@ -154,6 +164,8 @@ struct body {
 	int pin_data_fd; /* likewise, where its data is another object's */
 	unsigned pin_data_layer;
 	LIST_HEAD(, realfile) files; /* counted by handles; weak here */
+	struct partial *partial; /* counted; while its data is in use */
+	bool is_plain_metacopy; /* known to be no partial file */
 	struct lock_table *locks; /* owned; NULL before the first lock */
 	struct owner_known *owner; /* owned; owner.c's, or NULL; under
 				      owner_lock() */
@@ -196,6 +208,7 @@ struct handle {
 struct tree {
 	/* const after tree_open() */
 	struct layer_set layers;
+	struct partial_set *partials; /* owned; NULL without metacopy=on */
 	const char *private_prefix; /* "trusted.overlay." or "user.overlay." */
 	size_t private_prefix_len;
 	struct node *root; /* counted */

@@ -22,10 +22,12 @@ enum option_kind {
 	OPTION_PATH, /* offset: char * */
 	OPTION_SWITCH, /* offset: int, 1 or 0 */
 	OPTION_CHOICE, /* offset: int, the place of the value in values */
+	OPTION_SIZE, /* offset: uint64_t, bytes */
 	OPTION_FIXED, /* only values that change nothing are accepted */
 	OPTION_TEST_FAIL,
 	OPTION_TEST_SLOW,
 	OPTION_TEST_FDS,
+	OPTION_TEST_BOOT,
 };
 
 struct option {
@@ -59,11 +61,15 @@ static const struct option options[] = {
 	{ "locks", OPTION_CHOICE, FIELD(locks), "server host" },
 	{ "interlock", OPTION_SWITCH, FIELD(interlock), NULL },
 	{ "owner", OPTION_CHOICE, FIELD(owner), "real mapped" },
+	{ "copyup", OPTION_CHOICE, FIELD(copyup), "auto full lazy background" },
+	{ "partial-above", OPTION_SIZE, FIELD(partial_above), NULL },
+	{ "copyup-rate", OPTION_SIZE, FIELD(copyup_rate), NULL },
 	{ "nfs_export", OPTION_FIXED, 0, "off" },
 	{ "verity", OPTION_FIXED, 0, "off" },
 	{ "test-fail", OPTION_TEST_FAIL, 0, NULL },
 	{ "test-slow", OPTION_TEST_SLOW, 0, NULL },
 	{ "test-fds", OPTION_TEST_FDS, 0, NULL },
+	{ "test-boot", OPTION_TEST_BOOT, FIELD(boot), NULL },
 };
 
 struct tree_config *
@@ -88,6 +94,7 @@ tree_config_free(struct tree_config *c)
 	free(c->lowers);
 	free(c->upper);
 	free(c->work);
+	free(c->boot);
 	free(c);
 }
 
@@ -101,11 +108,15 @@ const char *const *
 tree_config_keys(void)
 {
 	static const char *const keys[] = {
-		"lower",        "upper",    "work",    "lowerdir",  "lowerdir+",
-		"datadir+",     "upperdir", "workdir", "whiteouts", "userxattr",
-		"redirect_dir", "metacopy", "index",   "xino",      "uuid",
-		"fsync",        "volatile", "locks",   "interlock", "owner",
-		"nfs_export",   "verity",   NULL,
+		"lower",         "upper",        "work",
+		"lowerdir",      "lowerdir+",    "datadir+",
+		"upperdir",      "workdir",      "whiteouts",
+		"userxattr",     "redirect_dir", "metacopy",
+		"index",         "xino",         "uuid",
+		"fsync",         "volatile",     "locks",
+		"interlock",     "owner",        "copyup",
+		"partial-above", "copyup-rate",  "nfs_export",
+		"verity",        NULL,
 	};
 
 	return keys;
@@ -212,6 +223,32 @@ set_switch(int *where, const char *key, const char *value, char **ret_why)
 		*where = 0;
 	else
 		return refuse(ret_why, "%s=%s: use on or off", key, value);
+	return 0;
+}
+
+/* Bytes: a number, and K, M, G or T for powers of 1024. */
+static int
+set_size(uint64_t *where, const char *key, const char *value, char **ret_why)
+{
+	static const char units[] = "KMGT";
+	unsigned long long size;
+	const char *unit;
+	uint64_t bytes;
+	char *end;
+
+	errno = 0;
+	size = strtoull(value, &end, 10);
+	unit = *end ? strchr(units, *end) : NULL;
+	if (value[0] < '0' || value[0] > '9' || errno || (*end && !unit) ||
+	    (unit && end[1]) ||
+	    __builtin_mul_overflow(
+		    size, UINT64_C(1) << (unit ? 10 * (unit - units + 1) : 0),
+		    &bytes))
+		return refuse(ret_why,
+			      "%s=%s: use a number of bytes, or with "
+			      "K, M, G or T",
+			      key, value);
+	*where = bytes;
 	return 0;
 }
 
@@ -360,6 +397,8 @@ set_option(struct tree_config *c, const struct option *o, const char *value,
 		return set_switch(field, o->key, value, ret_why);
 	case OPTION_CHOICE:
 		return find_value(o, value, field, ret_why);
+	case OPTION_SIZE:
+		return set_size(field, o->key, value, ret_why);
 	case OPTION_FIXED:
 		return find_value(o, value, &unused, ret_why);
 	case OPTION_TEST_FAIL:
@@ -368,6 +407,8 @@ set_option(struct tree_config *c, const struct option *o, const char *value,
 		return set_test_slow(c, value, ret_why);
 	case OPTION_TEST_FDS:
 		return set_test_fds(c, value, ret_why);
+	case OPTION_TEST_BOOT:
+		return set_path(field, o->key, value, ret_why);
 	}
 	return -EINVAL;
 }
@@ -393,6 +434,14 @@ check_conflicts(const struct tree_config *c, bool userxattr, char **ret_why)
 
 	if (c->metacopy == 1 && c->redirect_dir != REDIRECT_AUTO && !redirects)
 		return refuse(ret_why, "metacopy=on needs redirect_dir=on");
+	if (c->metacopy != 1 &&
+	    (c->copyup == COPYUP_LAZY || c->copyup == COPYUP_BACKGROUND))
+		return refuse(ret_why, "copyup=%s needs metacopy=on",
+			      c->copyup == COPYUP_LAZY ? "lazy" : "background");
+	if (c->metacopy != 1 && (c->partial_above || c->copyup_rate))
+		return refuse(ret_why, "%s needs metacopy=on",
+			      c->partial_above ? "partial-above"
+					       : "copyup-rate");
 	if (!userxattr)
 		return 0;
 	if (redirects || c->redirect_dir == REDIRECT_FOLLOW)

@@ -53,6 +53,7 @@ enum private_xattr {
 	PRIVATE_PROTATTR, /* letters a, i: append only, immutable */
 	PRIVATE_UUID, /* upper root: the fsid of the merged tree */
 	PRIVATE_IDENT, /* ours: ident.path where an origin tells nobody */
+	PRIVATE_PARTIAL, /* ours: which map a partial file has (partial-map.h) */
 	NR_PRIVATE
 };
 

@@ -12,6 +12,7 @@
 #include "file.h"
 #include "macros.h"
 #include "overlay.h"
+#include "partial.h"
 #include "sync.h"
 #include "waiter.h"
 
@@ -174,6 +175,18 @@ zero(struct zeroing *z, uint64_t off, uint64_t end)
 	return r;
 }
 
+int
+file_zero_range(struct upper *u, int fd, uint64_t off, uint64_t len,
+		enum zero_how how)
+{
+	static const struct call nobody_waits_for;
+	struct zeroing z = {
+		.u = u, .c = &nobody_waits_for, .fd = fd, .how = how
+	};
+
+	return zero(&z, off, off + len);
+}
+
 /* Is all of the data in the upper? */
 static bool
 is_whole(const struct body *b)
@@ -197,19 +210,34 @@ is_hole(struct handle *h, const struct call *c, uint64_t off, uint64_t end)
 }
 
 static int
+zero_partial(struct partial *p, struct handle *h, const struct call *c,
+	     uint64_t off, uint64_t len, enum zero_how how)
+{
+	int r = partial_zero(p, off, len, how);
+
+	ino_changed(h->node->body); /* some of it may be, in any case */
+	if (r == 0 && c->is_sync)
+		r = sync_after(h->node, h, c, partial_flush(p, true));
+	return r;
+}
+
+static int
 zero_upper(struct handle *h, const struct call *c, uint64_t off, uint64_t end,
 	   struct zeroing *z)
 {
+	CLEANUP_PARTIAL struct partial *p = NULL;
 	struct realfile *rf;
-	int r = file_begin_change(h, c, &rf);
+	int r = file_begin_change(h, c, &p, &rf);
 
 	if (r < 0)
 		return r;
+	if (p)
+		return zero_partial(p, h, c, off, end - off, z->how);
 	z->u = node_upper(h->node);
 	z->c = c;
 	z->fd = rf->fd;
 	r = zero(z, off, end);
-	ino_changed(h->node->body); /* some of it may be, in any case */
+	ino_changed(h->node->body); /* likewise */
 	if (r == 0 && c->is_sync)
 		r = sync_file(h->node, h, c, rf->fd, true);
 	(void)realfile_done(h->node->body, rf);
@@ -240,12 +268,14 @@ tree_zero(struct handle *h, const struct call *c, uint64_t off, uint64_t len,
 		r = sync_status(b);
 	if (r < 0 || len == 0)
 		return r;
-	if (how == ZERO_TRIM && !is_whole(b))
+	if (how == ZERO_TRIM && !is_whole(b) && !atomic_load(&b->is_partial))
 		return 0;
 	if (c->nowait)
 		return -EAGAIN;
 	if (!is_whole(b)) {
-		r = how == ZERO_FREE ? is_hole(h, c, off, off + len) : 0;
+		r = how == ZERO_FREE && !atomic_load(&b->is_partial)
+			    ? is_hole(h, c, off, off + len)
+			    : 0;
 		if (r != 0)
 			return r < 0 ? r : 0;
 		if (is_fast)
@@ -260,6 +290,7 @@ int
 tree_prefetch(struct handle *h, const struct call *c, uint64_t off,
 	      uint64_t len)
 {
+	CLEANUP_PARTIAL struct partial *p = NULL;
 	struct realfile *rf;
 	int r;
 
@@ -271,6 +302,11 @@ tree_prefetch(struct handle *h, const struct call *c, uint64_t off,
 		return -EAGAIN;
 	if (!h->real)
 		return -EBADF;
+	r = partial_get(h->node, c, &p);
+	if (p)
+		partial_prefetch(p, off, MIN(len, PREFETCH_MAX));
+	if (r < 0 || p)
+		return r;
 	r = realfile_get(h, c, &rf);
 	if (r < 0)
 		return r;
@@ -325,6 +361,18 @@ one_extent(const struct look *l, struct extent *ret)
 	return 0;
 }
 
+int
+file_extent(int fd, uint64_t off, uint64_t end, struct extent *ret)
+{
+	const struct look l = { .fd = fd, .off = off, .end = end };
+	int r = one_extent(&l, ret);
+
+	/* It changed just now; data is never wrong. */
+	if (r == 0 && ret->len == 0)
+		*ret = (struct extent){ .off = off, .len = end - off };
+	return r;
+}
+
 /* Tell neighbours that are alike as one. */
 static int
 tell(struct look *l, extent_emit emit, void *ctx)
@@ -356,6 +404,7 @@ int
 tree_extents(struct handle *h, const struct call *c, uint64_t off, uint64_t len,
 	     extent_emit emit, void *ctx)
 {
+	CLEANUP_PARTIAL struct partial *p = NULL;
 	struct look l = { .off = off };
 	struct realfile *rf;
 	int r;
@@ -366,6 +415,9 @@ tree_extents(struct handle *h, const struct call *c, uint64_t off, uint64_t len,
 		return -EBADF;
 	if (__builtin_add_overflow(off, len, &l.end) || l.end > INT64_MAX)
 		return -EINVAL;
+	r = partial_get(h->node, c, &p);
+	if (r < 0 || p)
+		return r < 0 ? r : partial_extents(p, off, len, emit, ctx);
 	r = realfile_get(h, c, &rf);
 	if (r < 0)
 		return r;

@@ -106,7 +106,9 @@ open_below(struct node *n, const struct call *c, struct realfile *rf, int flags,
 		r = real_statx(a.at, ret_stx);
 	if (r < 0)
 		return r;
-	rf->fd = real_open(AT(fd, ""), flags | O_NOATIME, &data);
+	/* Never for writing: what is below is a lower's. */
+	rf->fd = real_open(AT(fd, ""),
+			   (flags & ~(O_ACCMODE | O_TRUNC)) | O_NOATIME, &data);
 	if (rf->fd < 0)
 		return rf->fd;
 	rf->dev = statx_dev(&data);
@@ -295,15 +297,17 @@ reopen(struct node *n, const struct call *c, struct realfile *rf)
 	return r;
 }
 
-/* Under body_lock(): must @h, opened late, or before the data moved, go on? */
+/*
+ * Under body_lock(): must @h, opened before the data moved, or could be written
+ * in the upper, go on?
+ */
 static bool
 is_outdated(const struct handle *h, unsigned generation)
 {
 	const struct realfile *rf = h->real;
 
 	return rf->generation != generation ||
-	       (h->is_late &&
-		rf->flags != (file_real_flags(h) & REALFILE_FLAGS));
+	       rf->flags != (file_real_flags(h) & REALFILE_FLAGS);
 }
 
 /* Let @h have a real file of the present generation. */

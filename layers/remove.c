@@ -103,8 +103,8 @@ remove_file(struct change *ch, const struct call *c)
 	bool needs_whiteout = true, is_upper = body_is_upper(n->body);
 	int r = 0, fd;
 
-	/* Those who hold it keep a way to it. */
-	if (node_is_shared(n)) {
+	/* Those who hold it keep a way to it; so does the map of its data. */
+	if (node_is_shared(n) || atomic_load(&n->body->is_metacopy)) {
 		fd = dir_fd_of(ch->dir->body->dir,
 			       atomic_load(&n->body->layer));
 		r = lookup_pin(n, ch->dir, AT(fd, ch->buf), c);

@@ -249,14 +249,15 @@ mark_before(struct rename *rn)
 	return 0;
 }
 
-/* Those who hold what is replaced keep a way to it. */
+/* Those who hold what is replaced keep a way to it; so does a map of data. */
 static int
 pin_target(struct rename *rn)
 {
 	struct node *n = rn->new.f.node;
 	int fd;
 
-	if (!n || n->body->dir || !node_is_shared(n))
+	if (!n || n->body->dir ||
+	    (!node_is_shared(n) && !atomic_load(&n->body->is_metacopy)))
 		return 0;
 	fd = dir_fd_of(rn->new.dir->body->dir, atomic_load(&n->body->layer));
 	return lookup_pin(n, rn->new.dir, AT(fd, rn->new.buf), rn->c);

@@ -3,7 +3,7 @@
  * Settling, a metadata-only upper file: a complete one takes its place by one
  * rename. Data written in place (copylate.c) takes times and capabilities
  * away until they are put back, which a crash may prevent; only a file with
- * several names must be done so.
+ * several names, or some data already, must be done so.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -14,6 +14,7 @@
 #include "lookup.h"
 #include "macros.h"
 #include "overlay.h"
+#include "partial.h"
 #include "settle.h"
 
 /* The upper file @n by a descriptor. */
@@ -133,13 +134,17 @@ int
 settle_complete(struct settle *s, struct node *n)
 {
 	struct upper *u = s->t->layers.upper;
+	CLEANUP_PARTIAL struct partial *p = NULL;
 	CLEANUP_CLOSE int top = -1, fd = -1;
 	struct statx stx;
-	int r = open_top(n, &top, &stx);
+	int r = partial_get(n, &settle_call, &p);
 
+	if (r == 0)
+		r = open_top(n, &top, &stx);
 	if (r < 0)
 		return r;
-	if (stx.stx_nlink > 1 || !u->has_tmpfile)
+	/* What is here of a partial one is not below. */
+	if (p || stx.stx_nlink > 1 || !u->has_tmpfile)
 		return copyup_node(n, &settle_call, COPYUP_DATA);
 	fd = real_tmpfile(u, u->work_fd, 0600);
 	r = fd < 0 ? fd : build(s, n, top, &stx, fd);

@@ -21,6 +21,7 @@
 
 #include "cleanup.h"
 #include "overlay.h"
+#include "partial.h"
 #include "settle.h"
 
 const struct call settle_call = { .gid = UINT32_MAX };
@@ -175,6 +176,9 @@ choose_options(struct settle *s, struct tree_config *c, unsigned *ret_marks,
 
 	c->redirect_dir = REDIRECT_AUTO;
 	c->metacopy = c->index = 0;
+	c->is_settling = true;
+	c->copyup = COPYUP_FULL;
+	c->partial_above = c->copyup_rate = 0;
 	c->is_volatile = 0; /* no kernel would mount it */
 	if (c->fsync == FSYNC_VOLATILE)
 		c->fsync = FSYNC_AUTO;
@@ -232,6 +236,24 @@ check_lower_roots(struct settle *s)
 
 /* --- All of it ------------------------------------------------------------ */
 
+/* All files are complete: kernels may mount the upper again. */
+static int
+remove_maps(struct settle *s)
+{
+	const struct upper *u = s->t->layers.upper;
+	int r = partial_set_remove(s->t);
+
+	if (r == -EBUSY)
+		return layer_why(s->ret_why, r,
+				 "\"%s/%s\" has the map of a file that is in "
+				 "no place to be found: see veneer check",
+				 u->work_path, WORKDIR_PARTIAL);
+	if (r < 0)
+		return layer_why(s->ret_why, r, "cannot remove \"%s/%s\": %s",
+				 u->work_path, WORKDIR_PARTIAL, strerror(-r));
+	return 0;
+}
+
 static int
 settle_tree(struct settle *s)
 {
@@ -242,6 +264,8 @@ settle_tree(struct settle *s)
 	if (r == 0 && s->t->layers.features.index &&
 	    settle_index_in_use(s->t->layers.upper) != 0)
 		r = settle_walk(s, true);
+	if (r == 0)
+		r = remove_maps(s);
 	return r == 0 ? settle_index_remove(s) : r;
 }
 

@@ -217,15 +217,19 @@ sync_is_asked(const struct handle *h, const struct call *c)
 }
 
 int
-sync_file(struct node *n, const struct handle *h, const struct call *c, int fd,
-	  bool datasync)
+sync_after(struct node *n, const struct handle *h, const struct call *c, int r)
 {
-	int r = real_fsync(node_upper(n), fd, datasync);
-
 	if (r == 0 && needs_names(n->body, h))
 		r = sync_names(n, c);
 	note(n->body, r);
 	return r;
+}
+
+int
+sync_file(struct node *n, const struct handle *h, const struct call *c, int fd,
+	  bool datasync)
+{
+	return sync_after(n, h, c, real_fsync(node_upper(n), fd, datasync));
 }
 
 ssize_t

@@ -15,6 +15,7 @@
 #include "lookup.h"
 #include "macros.h"
 #include "overlay.h"
+#include "partial.h"
 #include "permit.h"
 
 /* Idle files and directories kept at most, each. */
@@ -241,6 +242,8 @@ tree_open(const struct tree_config *config, tree_warn warn, void *warn_ctx,
 		if (!config->is_at_rest)
 			uuid_open(t, (enum uuid)config->uuid);
 		r = set_traps(t);
+		if (r == 0 && !config->is_at_rest)
+			r = partial_set_open(t, config, ret_why);
 		if (r == 0 && t->layers.features.index && !config->is_at_rest)
 			r = index_open(t, ret_why);
 		if (r == 0 && t->layers.features.links)
@@ -267,8 +270,10 @@ tree_close(struct tree *t)
 
 	if (!t)
 		return;
+	partial_queue_free(t);
 	node_flush_idle(t);
 	node_unref(t->root);
+	partial_set_close(t);
 	alias_tables_free(t);
 	layer_set_fini(&t->layers);
 	free(t->traps);

@@ -128,6 +128,29 @@ typedef void (*tree_progress)(void *ctx, const struct copy_progress *p);
 void tree_on_progress(struct tree *t, tree_progress progress, void *ctx);
 
 /*
+ * Large files that are changed while their data is, in part, in a lower are
+ * completed in the background where that was asked for (copyup=background):
+ * by a thread of the caller's.
+ */
+bool tree_copies(const struct tree *t);
+/* So many bytes a second at most (copyup-rate=); 0: any. */
+uint64_t tree_copy_rate(const struct tree *t);
+/*
+ * Have @wake called when there is something to do; any thread, under locks: it
+ * does not block. To be called before the tree is used; @ctx is borrowed until
+ * tree_close().
+ */
+void tree_on_copy(struct tree *t, void (*wake)(void *ctx), void *ctx);
+/*
+ * Copy about @max bytes of data to the upper; *@ret_bytes: how many they were.
+ * One thread at a time. Returns 1: there is more to do; 0: there is not; -ENOSPC
+ * and others: try again later.
+ */
+int tree_copy_some(struct tree *t, uint64_t max, uint64_t *ret_bytes);
+/* Have a call of that return soon. Any thread. */
+void tree_copy_stop(struct tree *t);
+
+/*
  * Have @t do with @max descriptors for what clients hold, where several trees
  * share the limit of the process; by default it takes half of that. What is
  * beyond it is closed while nobody uses it and opened again. Never raises it.

@@ -54,6 +54,36 @@ workdir_remove(struct upper *u, struct at at, int depth)
 	return r < 0 ? r : real_unlink(u, at, AT_REMOVEDIR);
 }
 
+/* Remove what is in the directory @at, but for @kept[0]/@kept[1]/... */
+static int
+remove_all_but(struct upper *u, struct at at, const char *const *kept)
+{
+	CLEANUP_CLOSEDIR DIR *d = NULL;
+	struct dirent *e;
+	struct statx stx;
+	int fd, r = 0;
+
+	fd = real_open(at, O_RDONLY | O_DIRECTORY, &stx);
+	if (fd < 0)
+		return fd;
+	d = fdopendir(fd);
+	if (!d) {
+		(void)real_close(fd);
+		return -ENOMEM;
+	}
+	while (r == 0 && (e = readdir(d))) {
+		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
+			continue;
+		if (strcmp(e->d_name, kept[0]) != 0)
+			r = workdir_remove(u, AT(dirfd(d), e->d_name),
+					   WORKDIR_DEPTH - 1);
+		else if (kept[1])
+			r = remove_all_but(u, AT(dirfd(d), e->d_name),
+					   kept + 1);
+	}
+	return r;
+}
+
 /* -EINVAL if W/work/incompat holds anything: its name tells what. */
 static int
 check_incompat(struct upper *u, char **ret_why)
@@ -74,6 +104,10 @@ check_incompat(struct upper *u, char **ret_why)
 	while ((e = readdir(d))) {
 		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
 			continue;
+		if (strcmp(e->d_name, WORKDIR_PARTIAL_ENTRY) == 0) {
+			u->has_partial_entry = true;
+			continue;
+		}
 		/* Of a server that was killed: the lock says it is gone. */
 		if (strcmp(e->d_name, WORKDIR_INTERLOCK) == 0)
 			continue;
@@ -128,6 +162,17 @@ mark_incompat(struct upper *u)
 	return r;
 }
 
+/* The entry for partial files must be there at any time. */
+static int
+clean(struct upper *u, struct at work)
+{
+	static const char *const kept[] = { WORKDIR_INCOMPAT,
+					    WORKDIR_PARTIAL_ENTRY, NULL };
+
+	return u->has_partial_entry ? remove_all_but(u, work, kept)
+				    : workdir_remove(u, work, WORKDIR_DEPTH);
+}
+
 int
 workdir_open(struct upper *u, char **ret_why)
 {
@@ -138,13 +183,13 @@ workdir_open(struct upper *u, char **ret_why)
 	r = check_incompat(u, ret_why);
 	if (r < 0)
 		return r;
-	r = workdir_remove(u, work, WORKDIR_DEPTH);
+	r = clean(u, work);
 	if (r < 0 && r != -ENOENT)
 		return layer_why(ret_why, -EROFS,
 				 "cannot clean \"%s/work\" (%s): remove what "
 				 "is in it, nothing there is needed",
 				 u->work_path, strerror(-r));
-	r = real_mkdir(u, work, 0700);
+	r = u->has_partial_entry ? 0 : real_mkdir(u, work, 0700);
 	if (r == 0)
 		r = u->work_fd = real_open(work, O_RDONLY | O_DIRECTORY, &stx);
 	if (r < 0)

@@ -18,19 +18,20 @@
 #define TRUSTED_PREFIX "trusted.overlay."
 #define USER_PREFIX "user.overlay."
 
-#define NAMES(prefix)                                    \
-	{                                                \
-		[PRIVATE_OPAQUE] = prefix "opaque",      \
-		[PRIVATE_REDIRECT] = prefix "redirect",  \
-		[PRIVATE_METACOPY] = prefix "metacopy",  \
-		[PRIVATE_ORIGIN] = prefix "origin",      \
-		[PRIVATE_IMPURE] = prefix "impure",      \
-		[PRIVATE_WHITEOUT] = prefix "whiteout",  \
-		[PRIVATE_NLINK] = prefix "nlink",        \
-		[PRIVATE_UPPER] = prefix "upper",        \
-		[PRIVATE_PROTATTR] = prefix "protattr",  \
-		[PRIVATE_UUID] = prefix "uuid",          \
-		[PRIVATE_IDENT] = prefix "veneer.ident", \
+#define NAMES(prefix)                                        \
+	{                                                    \
+		[PRIVATE_OPAQUE] = prefix "opaque",          \
+		[PRIVATE_REDIRECT] = prefix "redirect",      \
+		[PRIVATE_METACOPY] = prefix "metacopy",      \
+		[PRIVATE_ORIGIN] = prefix "origin",          \
+		[PRIVATE_IMPURE] = prefix "impure",          \
+		[PRIVATE_WHITEOUT] = prefix "whiteout",      \
+		[PRIVATE_NLINK] = prefix "nlink",            \
+		[PRIVATE_UPPER] = prefix "upper",            \
+		[PRIVATE_PROTATTR] = prefix "protattr",      \
+		[PRIVATE_UUID] = prefix "uuid",              \
+		[PRIVATE_IDENT] = prefix "veneer.ident",     \
+		[PRIVATE_PARTIAL] = prefix "veneer.partial", \
 	}
 
 static const char *const private_names[2][NR_PRIVATE] = {

@@ -13,6 +13,7 @@
 #include "file.h"
 #include "overlay.h"
 #include "owner.h"
+#include "partial.h"
 #include "permit.h"
 #include "protattr.h"
 
@@ -177,10 +178,16 @@ static int
 store(struct node *n, const struct call *c, const char *stored,
       const void *value, size_t size, int flags)
 {
+	CLEANUP_PARTIAL struct partial *p = NULL;
 	CLEANUP_ACCESS struct access a = ACCESS_NONE;
+	CLEANUP_RWUNLOCK pthread_rwlock_t *lock = NULL;
 	struct upper *u = node_upper(n);
-	int r = access_begin(n, c, &a);
+	int r = partial_peek(n, c, &p);
 
+	if (r == 0)
+		r = access_begin(n, c, &a);
+	if (r == 0)
+		r = partial_lock_shared(p, c, &lock);
 	if (r < 0)
 		return r;
 	if (!value)

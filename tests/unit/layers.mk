@@ -15,6 +15,8 @@ liblayersfixture_a_SOURCES = \
 	%D%/layers-fixture.c \
 	%D%/layers-fixture.h \
 	%D%/layers-golden.c \
+	%D%/layers-partial.c \
+	%D%/layers-partial.h \
 	%D%/layers-settle.c \
 	%D%/layers-settle.h \
 	%D%/layers-snapshot.c \
@@ -54,6 +56,7 @@ layers_unit_tests = \
 	%D%/test-layers-owner-group \
 	%D%/test-layers-owner-threads \
 	%D%/test-layers-pinned-copy \
+	%D%/test-layers-partial \
 	%D%/test-layers-protattr \
 	%D%/test-layers-redirect \
 	%D%/test-layers-settle \
@@ -199,6 +202,9 @@ TESTS += $(layers_unit_tests)
 %C%_test_layers_pinned_copy_SOURCES = %D%/test-layers-pinned-copy.c
 %C%_test_layers_pinned_copy_CPPFLAGS = $(LAYERS_TEST_CPPFLAGS)
 %C%_test_layers_pinned_copy_LDADD = $(LAYERS_TEST_LDADD)
+%C%_test_layers_partial_SOURCES = %D%/test-layers-partial.c
+%C%_test_layers_partial_CPPFLAGS = $(LAYERS_TEST_CPPFLAGS)
+%C%_test_layers_partial_LDADD = $(LAYERS_TEST_LDADD)
 
 %C%_test_layers_protattr_SOURCES = %D%/test-layers-protattr.c
 %C%_test_layers_protattr_CPPFLAGS = $(LAYERS_TEST_CPPFLAGS)

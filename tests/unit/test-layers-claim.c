@@ -181,7 +181,7 @@ no_space_is_for_all(void **state)
 
 	waiter_init(&w, count_wake, &nr_woken);
 	waiter_init(&less, count_wake, &nr_woken);
-	assert_int_equal(1, claim_take(&cl, n, &fixture_call, COPYUP_DATA));
+	assert_int_equal(1, claim_take(&cl, n, &fixture_call, COPYUP_WRITE));
 	assert_int_equal(-EINPROGRESS, open_for_writing(n, &w));
 	assert_int_equal(-EINPROGRESS, tree_setattr(n, NULL, &c, &set));
 	claim_release(&cl, -ENOSPC);

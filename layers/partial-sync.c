@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What of a partial file is on disk, and how it becomes a whole one.
+ *
+ * A flush takes the bits that are set, syncs the file, and only then writes
+ * them to the map as durable, and syncs that. After a power failure the
+ * durable ones count; none of them says more than what is on disk.
+ *
+ * The mark says whether its map was ever brought to disk. Until the first
+ * flush it was not, nothing is promised, and after a power failure whatever
+ * is there as a map is made anew: becoming partial syncs nothing.
+ *
+ * The end: the data is synced, then the metacopy mark goes, as the kernel
+ * does it; from there on everybody sees a whole file. Our mark goes, and that
+ * is synced before the map goes: a mark without its map would be damage.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cleanup.h"
+#include "file.h"
+#include "partial.h"
+
+/* The range of words in which @now has bits that @old has not. */
+static struct partial_words
+new_words(const uint64_t *now, const uint64_t *old, size_t nr)
+{
+	size_t first = 0;
+
+	while (first < nr && !(now[first] & ~old[first]))
+		first++;
+	while (nr > first && !(now[nr - 1] & ~old[nr - 1]))
+		nr--;
+	return (struct partial_words){ first, nr - first };
+}
+
+/* Under flush_lock. What one sync failed with no later one takes back. */
+static int
+sync_data(struct partial *p, bool datasync)
+{
+	if (p->sync_error == 0)
+		p->sync_error = real_fsync(p->u, p->upper, datasync);
+	return p->sync_error;
+}
+
+/* Under flush_lock: the map is on disk, and now the mark says so. */
+static int
+establish(struct partial *p)
+{
+	struct partial_mark mark = { .is_established = true };
+	int r = partial_maps_sync(p->t);
+
+	memcpy(mark.key, p->map.key, sizeof(mark.key));
+	memcpy(mark.boot, p->t->partials->boot, sizeof(mark.boot));
+	if (r == 0)
+		r = partial_mark_set(p->t, AT(p->upper, ""), &mark);
+	if (r == 0)
+		r = sync_data(p, false);
+	p->is_established = r == 0;
+	return r;
+}
+
+/* Under flush_lock: bring the map to disk, where it @has_changed. */
+static int
+sync_map(struct partial *p, bool has_changed)
+{
+	int r = 0;
+
+	if (has_changed || !p->is_established)
+		r = real_fsync(p->u, p->map.fd, p->is_established);
+	if (r == 0 && !p->is_established)
+		r = establish(p);
+	return r;
+}
+
+int
+partial_flush(struct partial *p, bool datasync)
+{
+	CLEANUP_UNLOCK pthread_mutex_t *lock = &p->flush_lock;
+	size_t nr = partial_map_words(&p->map), i;
+	CLEANUP_FREE uint64_t *now = malloc(nr * sizeof(*now));
+	struct partial_words range;
+	int r;
+
+	(void)pthread_mutex_lock(lock);
+	if (!now)
+		return -ENOMEM;
+	for (i = 0; i < nr; i++)
+		now[i] = atomic_load(&p->live[i]);
+	r = sync_data(p, datasync);
+	if (r < 0)
+		return r;
+	range = new_words(now, p->durable, nr);
+	r = partial_map_write_bits(p->u, &p->map, PARTIAL_DURABLE,
+				   now + range.first, range);
+	if (r == 0)
+		r = sync_map(p, range.nr > 0);
+	if (r == 0)
+		memcpy(p->durable, now, nr * sizeof(*now));
+	return r;
+}
+
+bool
+partial_is_limit_behind(const struct partial *p, uint64_t end)
+{
+	uint64_t limit = atomic_load(&p->limit);
+
+	return end > limit && p->map.limit > limit;
+}
+
+int
+partial_keep_limit(struct partial *p)
+{
+	CLEANUP_UNLOCK pthread_mutex_t *lock = &p->flush_lock;
+	uint64_t old = p->map.limit;
+	int r;
+
+	(void)pthread_mutex_lock(lock);
+	/* First that the file is so short: else what was cut off would be
+	 * zeros, neither old nor new. */
+	r = sync_data(p, false);
+	if (r < 0)
+		return r;
+	p->map.limit = atomic_load(&p->limit);
+	r = partial_map_write(p->u, &p->map);
+	if (r == 0)
+		r = sync_map(p, true);
+	if (r < 0)
+		p->map.limit = old;
+	return r;
+}
+
+/* --- The end ------------------------------------------------------------------- */
+
+/* From now on the body is a whole file; all in one step for realfile_get(). */
+static void
+flip(struct partial *p)
+{
+	struct body *b = p->body;
+
+	(void)pthread_mutex_lock(body_lock(b));
+	atomic_store(&b->is_metacopy, false);
+	atomic_store(&b->is_partial, false);
+	atomic_fetch_add(&b->generation, 1);
+	if (b->partial == p) {
+		b->partial = NULL;
+		p->refs--;
+	}
+	(void)pthread_mutex_unlock(body_lock(b));
+}
+
+static int
+sync_all(struct partial *p)
+{
+	CLEANUP_UNLOCK pthread_mutex_t *lock = &p->flush_lock;
+
+	(void)pthread_mutex_lock(lock);
+	return sync_data(p, false);
+}
+
+/* Under p->lock exclusive. 1: it is whole now; 0: it was, or is not yet. */
+static int
+finish_locked(struct partial *p)
+{
+	int r;
+
+	if (p->is_done || atomic_load(&p->nr_missing) > 0)
+		return 0;
+	r = sync_all(p);
+	if (r == 0)
+		r = private_remove(p->t, AT(p->upper, ""), PRIVATE_METACOPY);
+	if (r < 0)
+		return r;
+	p->is_done = true;
+	flip(p);
+	return 1;
+}
+
+int
+partial_finish(struct partial *p)
+{
+	int r;
+
+	if (atomic_load(&p->nr_missing) > 0)
+		return 0;
+	/* Most of it while others go on. */
+	r = sync_all(p);
+	if (r < 0)
+		return r;
+	(void)pthread_rwlock_wrlock(&p->lock);
+	r = finish_locked(p);
+	(void)pthread_rwlock_unlock(&p->lock);
+	if (r != 1)
+		return r;
+	/* It is whole: what stays now, the next start removes. */
+	if (private_remove(p->t, AT(p->upper, ""), PRIVATE_PARTIAL) == 0 &&
+	    real_fsync(p->u, p->upper, false) == 0)
+		(void)partial_maps_del(p->t, p->map.key);
+	return 0;
+}
+
+int
+partial_sync(struct partial *p, bool datasync)
+{
+	int r = partial_flush(p, datasync);
+
+	/* Later is as good. */
+	if (r == 0)
+		(void)partial_finish(p);
+	return r;
+}
