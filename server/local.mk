@@ -15,6 +15,8 @@ libserver_a_SOURCES = \
 	%D%/config.h \
 	%D%/conn.c \
 	%D%/conn.h \
+	%D%/copier.c \
+	%D%/copier.h \
 	%D%/export.c \
 	%D%/groups.c \
 	%D%/groups.h \

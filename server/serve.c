@@ -18,6 +18,7 @@
 
 #include "cleanup.h"
 #include "conn.h"
+#include "copier.h"
 #include "groups.h"
 #include "listen.h"
 #include "notify.h"
@@ -223,6 +224,35 @@ serves_nbd(const struct server *s)
 		if (listener_is_nbd(ls))
 			return true;
 	return false;
+}
+
+static int
+start_copiers(struct server *s)
+{
+	struct export *e;
+	unsigned i;
+
+	for (i = 0; i < s->nr_exports; i++) {
+		e = &s->exports[i];
+		if (!tree_copies(e->tree))
+			continue;
+		e->copier = copier_new(e->tree, e->name);
+		if (!e->copier)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+/* False: one of them hangs. */
+static bool
+stop_copiers(struct server *s)
+{
+	unsigned i;
+	bool are_done = true;
+
+	for (i = 0; i < s->nr_exports && are_done; i++)
+		are_done = copier_free(s->exports[i].copier, STOP_WORKERS_S);
+	return are_done;
 }
 
 static int
@@ -439,7 +469,7 @@ tear_down(struct server *s)
 	unsigned i;
 
 	listen_close_all(s);
-	if (!pool_free(s->pool, STOP_WORKERS_S)) {
+	if (!pool_free(s->pool, STOP_WORKERS_S) || !stop_copiers(s)) {
 		log_line(LOG_WARNING, "a layer does not answer: leaving "
 				      "without waiting for it");
 		return false;
@@ -473,6 +503,8 @@ serve(const struct config *config)
 		r = open_trees(&s);
 	if (r == 0)
 		r = make_loops(&s);
+	if (r == 0)
+		r = start_copiers(&s);
 	if (r == 0)
 		r = open_listeners(&s);
 	if (r == 0)

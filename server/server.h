@@ -13,6 +13,7 @@
 
 #include "config.h"
 
+struct copier;
 struct groups;
 struct loop;
 struct pool;
@@ -24,6 +25,7 @@ struct export
 {
 	char *name; /* owned; "" for the unnamed one */
 	struct tree *tree; /* owned */
+	struct copier *copier; /* owned; NULL unless copyup=background */
 	unsigned index; /* of its queue in the pool */
 	const struct access *access; /* borrowed from the config; const */
 };

@@ -35,6 +35,7 @@ e2e_scripts = \
 	%D%/test-cli.sh \
 	%D%/test-diod-client.sh \
 	%D%/test-full-upper.sh \
+	%D%/test-partial.sh \
 	%D%/test-listen.sh \
 	%D%/test-nbd-tls-attacks.sh \
 	%D%/test-nbd-tls.sh \

@@ -33,8 +33,8 @@ partial_lower(struct fixture *f, const char *name, uint64_t size)
 	assert_int_equal(0, fclose(file));
 }
 
-static struct handle *
-open_file(struct fixture *f, const char *path, int flags, struct node **ret)
+struct handle *
+partial_open(struct fixture *f, const char *path, int flags, struct node **ret)
 {
 	struct handle *h;
 	int r;
@@ -51,7 +51,7 @@ partial_write_at(struct fixture *f, const char *path, uint64_t off,
 		 uint64_t len)
 {
 	struct node *n;
-	struct handle *h = open_file(f, path, O_RDWR, &n);
+	struct handle *h = partial_open(f, path, O_RDWR, &n);
 	struct iovec iov[2] = {
 		{ partial_model.data + off, (size_t)(len / 3) },
 		{ partial_model.data + off + len / 3, (size_t)(len - len / 3) },
@@ -86,7 +86,7 @@ void
 partial_fsync(struct fixture *f, const char *path)
 {
 	struct node *n;
-	struct handle *h = open_file(f, path, O_RDWR, &n);
+	struct handle *h = partial_open(f, path, O_RDWR, &n);
 
 	assert_int_equal(0, tree_fsync(n, h, &fixture_call, false));
 	handle_unref(h);
@@ -98,7 +98,7 @@ partial_assert_same(struct fixture *f, const char *path)
 {
 	static unsigned char buf[PARTIAL_MODEL_MAX + 1];
 	struct node *n;
-	struct handle *h = open_file(f, path, O_RDONLY, &n);
+	struct handle *h = partial_open(f, path, O_RDONLY, &n);
 	struct iovec iov[2] = { { buf, 70000 },
 				{ buf + 70000, sizeof(buf) - 70000 } };
 	struct attr attr;

@@ -22,6 +22,9 @@
 
 /* Write lower2/@name; what follows is about this one, whatever its name is. */
 void partial_lower(struct fixture *f, const char *name, uint64_t size);
+/* Both are the caller's. */
+struct handle *partial_open(struct fixture *f, const char *path, int flags,
+			    struct node **ret);
 /* Write @len random bytes at @off. */
 void partial_write_at(struct fixture *f, const char *path, uint64_t off,
 		      uint64_t len);
