@@ -4,6 +4,7 @@
  * A value that asks for a feature which is not there is refused here, by
  * name, instead of being served wrongly later.
  */
+#include <ctype.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -238,7 +239,7 @@ set_size(uint64_t *where, const char *key, const char *value, char **ret_why)
 
 	errno = 0;
 	size = strtoull(value, &end, 10);
-	unit = *end ? strchr(units, *end) : NULL;
+	unit = *end ? strchr(units, toupper((unsigned char)*end)) : NULL;
 	if (value[0] < '0' || value[0] > '9' || errno || (*end && !unit) ||
 	    (unit && end[1]) ||
 	    __builtin_mul_overflow(

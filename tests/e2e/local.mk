@@ -22,6 +22,7 @@ e2e_programs = \
 	%D%/test-locks-host \
 	%D%/test-many-fids \
 	%D%/test-nbd-hostile \
+	%D%/test-nbd-kills \
 	%D%/test-removed-dirs \
 	%D%/test-remove-many \
 	%D%/test-server \
@@ -42,6 +43,7 @@ e2e_scripts = \
 	%D%/test-nbd-activation.sh \
 	%D%/test-nbd-coherence.sh \
 	%D%/test-nbd-copy.sh \
+	%D%/test-nbd-full.sh \
 	%D%/test-nbd-fio.sh \
 	%D%/test-nbd-info.sh \
 	%D%/test-nbd-names.sh \
@@ -138,6 +140,9 @@ E2E_LDADD = libp9client.a
 %C%_test_many_fids_CPPFLAGS = $(E2E_CPPFLAGS)
 %C%_test_many_fids_LDADD = $(E2E_LDADD)
 
+%C%_test_nbd_kills_SOURCES = %D%/test-nbd-kills.c
+%C%_test_nbd_kills_CPPFLAGS = $(E2E_CPPFLAGS)
+%C%_test_nbd_kills_LDADD = $(E2E_LDADD)
 %C%_test_nbd_hostile_SOURCES = %D%/test-nbd-hostile.c
 %C%_test_nbd_hostile_CPPFLAGS = $(E2E_CPPFLAGS)
 %C%_test_nbd_hostile_LDADD = $(E2E_LDADD)

@@ -48,6 +48,7 @@ write_some
 [ $nr_failed -gt 0 ] && [ $nr_failed -lt 40 ] || fail "$nr_failed of 40 failed"
 is_right full
 qemu-io -f raw -c flush "$uri" >io 2>&1 || fail "flush: $(cat io)"
+dd if=/dev/zero of=fs/filler bs=4k 2>/dev/null
 "$(client_path)" sock append first x && fail "there was room for another one"
 cmp <("$(client_path)" sock cat first) lower/first || fail "first changed"
 stop_server
@@ -56,6 +57,7 @@ is_right "started again"
 write_some
 is_right "still full"
 [ $nr_failed -gt 0 ] || fail "there is room suddenly"
+rm fs/filler
 mount -o remount,size=32M fs
 write_some
 [ $nr_failed -eq 0 ] || fail "$nr_failed failed with room: $(cat io)"
