@@ -192,9 +192,9 @@ handle_free(struct handle *h)
 	lock_node_drop(h);
 	if (h->real)
 		r = realfile_put(b, h->real);
+	partial_relax(b);
 	if ((h->flags & O_ACCMODE) != O_RDONLY)
 		sync_del_writer(b);
-	partial_relax(b);
 	dirstream_free(h->stream);
 	node_unref(h->node);
 	free(h);
@@ -361,20 +361,19 @@ static ssize_t
 write_partial(struct partial *p, struct handle *h, const struct call *c,
 	      const struct sync_io *io)
 {
-	const struct partial_data d = {
-		.iov = io->iov,
-		.nr_iov = io->nr_iov,
-		.off = io->off,
-		.appends = h->flags & O_APPEND,
-		.is_sync = sync_is_asked(h, c),
-	};
+	const struct partial_data d = { .iov = io->iov,
+					.nr_iov = io->nr_iov,
+					.off = io->off,
+					.appends = h->flags & O_APPEND };
 	ssize_t n = partial_write(p, c, &d);
-	int r = 0;
+	int r;
 
-	if (n > 0)
-		ino_changed(h->node->body);
-	if (n > 0 && d.is_sync)
-		r = sync_after(h->node, h, c, 0);
+	if (n <= 0)
+		return n;
+	ino_changed(h->node->body);
+	if (!sync_is_asked(h, c) || node_upper(h->node)->is_volatile)
+		return n;
+	r = sync_done(h->node, h, c, partial_flush(p, true));
 	return r < 0 ? r : n;
 }
 
@@ -431,6 +430,18 @@ fsync_nothing(struct node *n, struct handle *h, const struct call *c)
 	return r;
 }
 
+/* With nothing missing it is an ordinary file from now on; if not, later. */
+static int
+fsync_partial(struct partial *p, struct node *n, struct handle *h,
+	      const struct call *c, bool datasync)
+{
+	int r = sync_done(n, h, c, partial_flush(p, datasync));
+
+	if (r == 0)
+		(void)partial_finish(p);
+	return r;
+}
+
 /* ovl_fsync(): the upper only; what is in a lower is on disk or not ours. */
 int
 tree_fsync(struct node *n, struct handle *h, const struct call *c,
@@ -452,13 +463,10 @@ tree_fsync(struct node *n, struct handle *h, const struct call *c,
 	if (c->nowait)
 		return -EAGAIN;
 	r = sync_status(n->body);
-	if (r < 0)
-		return r;
-	r = partial_get(n, c, &p);
-	if (r == 0 && p)
-		r = sync_after(n, h, c, partial_sync(p, datasync));
+	if (r == 0)
+		r = partial_get(n, c, &p);
 	if (r < 0 || p)
-		return r;
+		return r < 0 ? r : fsync_partial(p, n, h, c, datasync);
 	if (h && h->real && !atomic_load(&n->body->is_metacopy)) {
 		r = realfile_get(h, c, &rf);
 		if (r == 0) {

@@ -68,12 +68,18 @@ int file_begin_change(struct handle *h, const struct call *c,
 
 /*
  * range.c: the extent of the open @fd that begins with @off, up to @end; its
- * depth is 0.
+ * depth is 0. The file may change meanwhile: its length may be 0.
  */
 int file_extent(int fd, uint64_t off, uint64_t end, struct extent *ret);
-/* Let the range of @fd read as zeros, without changing the size. */
-int file_zero_range(struct upper *u, int fd, uint64_t off, uint64_t len,
-		    enum zero_how how);
+/* What is to become zeros, for whom. */
+struct file_zero {
+	struct upper *u; /* borrowed, as are the next */
+	const struct call *c;
+	int fd; /* in the upper */
+	enum zero_how how;
+};
+/* Let the range read as zeros, without changing the size. */
+int file_zero_range(const struct file_zero *what, uint64_t off, uint64_t len);
 
 /* What the real file of @h is to be opened with now. */
 int file_real_flags(const struct handle *h);

@@ -131,6 +131,9 @@ partial_prefetch(const struct partial *p, uint64_t off, uint64_t len)
 
 /* --- Extents ------------------------------------------------------------------ */
 
+/* So many are looked for in one call. */
+#define EXTENTS_MAX 65536
+
 /* The next one to be told, which may still grow. */
 struct teller {
 	struct extent next;
@@ -144,6 +147,8 @@ tell(struct teller *t, const struct extent *e)
 {
 	struct extent last = t->next;
 
+	if (e->len == 0)
+		return true; /* the file changed just now */
 	if (last.len > 0 && last.is_hole == e->is_hole &&
 	    last.depth == e->depth) {
 		t->next.len += e->len;
@@ -160,12 +165,14 @@ partial_extents(const struct partial *p, uint64_t off, uint64_t len,
 	struct teller t = { .emit = emit, .ctx = ctx };
 	uint64_t end = off + len, run_end;
 	struct partial_run run;
+	unsigned nr = 0;
 	struct extent e;
 	int r;
 
-	while (off < end) {
+	while (off < end && nr < EXTENTS_MAX) {
 		run = partial_run(p, off, end - off);
-		for (run_end = off + run.len; off < run_end; off += e.len) {
+		run_end = off + run.len;
+		for (; off < run_end && nr < EXTENTS_MAX; off += e.len, nr++) {
 			r = file_extent(run.is_here ? p->upper : p->lower, off,
 					run_end, &e);
 			if (r < 0)

@@ -89,7 +89,11 @@ open_files(struct partial *p, struct node *n, const struct call *c,
 	if (r < 0)
 		return r;
 	p->upper = real_open(a.at, O_RDWR, ret_upper);
-	return p->upper < 0 ? p->upper : 0;
+	if (p->upper < 0)
+		return p->upper;
+	/* Blocks come here and there: ext4 writes 4 KiB 8 times as fast. */
+	real_access_random(p->upper);
+	return 0;
 }
 
 static int

@@ -199,14 +199,3 @@ partial_finish(struct partial *p)
 		(void)partial_maps_del(p->t, p->map.key);
 	return 0;
 }
-
-int
-partial_sync(struct partial *p, bool datasync)
-{
-	int r = partial_flush(p, datasync);
-
-	/* Later is as good. */
-	if (r == 0)
-		(void)partial_finish(p);
-	return r;
-}

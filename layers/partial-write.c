@@ -216,32 +216,33 @@ partial_write(struct partial *p, const struct call *c,
 	if (__builtin_add_overflow(d->off, size, &end) || end > INT64_MAX)
 		return d->off > INT64_MAX ? -EINVAL : -EFBIG;
 	RETURN_IF_SLOW(p->t, 0, c);
-	if (c->nowait && (d->appends || d->is_sync))
+	if (c->nowait && d->appends)
 		return -EAGAIN;
 	r = begin(p, c, d->appends ? UINT64_MAX : end, d->appends);
 	if (r < 0)
 		return r;
 	n = write_locked(p, c, d, size);
 	(void)pthread_rwlock_unlock(&p->lock);
-	if (n > 0 && d->is_sync && !p->u->is_volatile) {
-		r = partial_flush(p, true);
-		if (r < 0)
-			return r;
-	}
 	return n;
 }
 
 /* --- Zeros ----------------------------------------------------------------------- */
 
-/* The edge of a missing block, under p->lock. */
+/* A range that becomes zeros; under p->lock. */
+struct zeroing {
+	struct partial *p; /* borrowed */
+	struct file_zero file;
+};
+
+/* The edge of a missing block. */
 static int
-zero_edge(struct partial *p, uint64_t off, uint64_t len, enum zero_how how)
+zero_edge(const struct zeroing *z, uint64_t off, uint64_t len)
 {
 	static const char zeros[PARTIAL_BLOCK];
 	struct iovec iov = { (void *)(uintptr_t)zeros, (size_t)len };
-	struct writing w = { p, { &iov, 1, 0 }, off, (size_t)len };
+	struct writing w = { z->p, { &iov, 1, 0 }, off, (size_t)len };
 
-	return how == ZERO_TRIM ? 0 : write_runs(&w);
+	return z->file.how == ZERO_TRIM ? 0 : write_runs(&w);
 }
 
 /*
@@ -249,23 +250,24 @@ zero_edge(struct partial *p, uint64_t off, uint64_t len, enum zero_how how)
  * meanwhile, look again; or errno.
  */
 static int
-zero_blocks(struct partial *p, uint64_t first, uint64_t nr, enum zero_how how)
+zero_blocks(const struct zeroing *z, uint64_t first, uint64_t nr)
 {
+	struct partial *p = z->p;
 	uint64_t begin = first * PARTIAL_BLOCK;
 	uint64_t end =
 		MIN((first + nr) * PARTIAL_BLOCK, atomic_load(&p->limit));
+	bool is_trim = z->file.how == ZERO_TRIM;
 	int r;
 
 	if (!partial_claim(p, first, nr))
 		return 0;
 	/* An earlier try, lost in a crash, may have left something there. */
-	r = how == ZERO_TRIM
-		    ? real_punch_hole(p->u, p->upper, begin, end - begin)
-		    : file_zero_range(p->u, p->upper, begin, end - begin, how);
+	r = is_trim ? real_punch_hole(p->u, p->upper, begin, end - begin)
+		    : file_zero_range(&z->file, begin, end - begin);
 	if (r == 0)
 		r = partial_mark(p, first, nr);
 	partial_release(p, first, nr);
-	if (r == -EOPNOTSUPP && how == ZERO_TRIM)
+	if (r == -EOPNOTSUPP && is_trim)
 		r = 0; /* they may stay */
 	return r < 0 ? r : 1;
 }
@@ -275,45 +277,47 @@ zero_blocks(struct partial *p, uint64_t first, uint64_t nr, enum zero_how how)
  * which may be nothing, or errno.
  */
 static int64_t
-zero_missing(struct partial *p, uint64_t off, uint64_t end, enum zero_how how)
+zero_missing(const struct zeroing *z, uint64_t off, uint64_t end)
 {
-	uint64_t limit = atomic_load(&p->limit);
+	uint64_t limit = atomic_load(&z->p->limit);
 	uint64_t first = off / PARTIAL_BLOCK, nr, next;
 	int r;
 
 	if (off % PARTIAL_BLOCK != 0) {
 		next = MIN(end, (first + 1) * PARTIAL_BLOCK);
-		r = zero_edge(p, off, next - off, how);
+		r = zero_edge(z, off, next - off);
 		return r < 0 ? r : (int64_t)(next - off);
 	}
 	nr = (end == limit ? partial_blocks(end) : end / PARTIAL_BLOCK) - first;
 	if (nr == 0) {
-		r = zero_edge(p, off, end - off, how);
+		r = zero_edge(z, off, end - off);
 		return r < 0 ? r : (int64_t)(end - off);
 	}
-	r = zero_blocks(p, first, nr, how);
+	r = zero_blocks(z, first, nr);
 	if (r <= 0)
 		return r;
 	return (int64_t)(MIN((first + nr) * PARTIAL_BLOCK, end) - off);
 }
 
 int
-partial_zero(struct partial *p, uint64_t off, uint64_t len, enum zero_how how)
+partial_zero(struct partial *p, const struct call *c,
+	     const struct partial_zeros *what)
 {
+	const struct zeroing z = { p, { p->u, c, p->upper, what->how } };
 	CLEANUP_RWUNLOCK pthread_rwlock_t *lock = &p->lock;
-	uint64_t end = off + len;
+	uint64_t off = what->off;
 	struct partial_run run;
 	int64_t n = 0;
 
 	(void)pthread_rwlock_rdlock(lock);
-	while (off < end && n >= 0) {
-		run = partial_run(p, off, end - off);
+	while (off < what->end && n >= 0) {
+		run = partial_run(p, off, what->end - off);
 		if (run.is_here) {
-			n = file_zero_range(p->u, p->upper, off, run.len, how);
+			n = file_zero_range(&z.file, off, run.len);
 			off += run.len;
 			continue;
 		}
-		n = zero_missing(p, off, off + run.len, how);
+		n = zero_missing(&z, off, off + run.len);
 		off += n > 0 ? (uint64_t)n : 0;
 	}
 	return n < 0 ? (int)n : 0;

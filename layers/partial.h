@@ -183,14 +183,18 @@ struct partial_data {
 	unsigned nr_iov;
 	uint64_t off;
 	bool appends; /* at the end, wherever that is */
-	bool is_sync;
 };
-/* As tree_write(). */
+/* As tree_write(), but for syncing it. */
 ssize_t partial_write(struct partial *p, const struct call *c,
 		      const struct partial_data *d);
-/* As tree_zero(). */
-int partial_zero(struct partial *p, uint64_t off, uint64_t len,
-		 enum zero_how how);
+/* Bytes that are to be zeros. */
+struct partial_zeros {
+	uint64_t off, end;
+	enum zero_how how;
+};
+/* As tree_zero(), likewise. */
+int partial_zero(struct partial *p, const struct call *c,
+		 const struct partial_zeros *what);
 /* ftruncate(2), or with @keeps_same truncate(2), which leaves the times where
  * the size stays. */
 int partial_truncate(struct partial *p, uint64_t size, bool keeps_same);
@@ -236,8 +240,6 @@ int partial_write_all(struct partial *p, struct iovec *iov, unsigned nr_iov,
  * All that was written is on disk, and so is where it is. Blocks.
  */
 int partial_flush(struct partial *p, bool datasync);
-/* fsync(2): that, and if nothing is missing it is a whole file from now on. */
-int partial_sync(struct partial *p, bool datasync);
 /*
  * Before the file grows: the limit in the map is the present one. Under
  * p->lock exclusive.

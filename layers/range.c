@@ -176,12 +176,13 @@ zero(struct zeroing *z, uint64_t off, uint64_t end)
 }
 
 int
-file_zero_range(struct upper *u, int fd, uint64_t off, uint64_t len,
-		enum zero_how how)
+file_zero_range(const struct file_zero *what, uint64_t off, uint64_t len)
 {
-	static const struct call nobody_waits_for;
 	struct zeroing z = {
-		.u = u, .c = &nobody_waits_for, .fd = fd, .how = how
+		.u = what->u,
+		.c = what->c,
+		.fd = what->fd,
+		.how = what->how,
 	};
 
 	return zero(&z, off, off + len);
@@ -211,13 +212,13 @@ is_hole(struct handle *h, const struct call *c, uint64_t off, uint64_t end)
 
 static int
 zero_partial(struct partial *p, struct handle *h, const struct call *c,
-	     uint64_t off, uint64_t len, enum zero_how how)
+	     const struct partial_zeros *what)
 {
-	int r = partial_zero(p, off, len, how);
+	int r = partial_zero(p, c, what);
 
-	ino_changed(h->node->body); /* some of it may be, in any case */
-	if (r == 0 && c->is_sync)
-		r = sync_after(h->node, h, c, partial_flush(p, true));
+	ino_changed(h->node->body);
+	if (r == 0 && c->is_sync && !node_upper(h->node)->is_volatile)
+		r = sync_done(h->node, h, c, partial_flush(p, true));
 	return r;
 }
 
@@ -232,12 +233,13 @@ zero_upper(struct handle *h, const struct call *c, uint64_t off, uint64_t end,
 	if (r < 0)
 		return r;
 	if (p)
-		return zero_partial(p, h, c, off, end - off, z->how);
+		return zero_partial(
+			p, h, c, &(struct partial_zeros){ off, end, z->how });
 	z->u = node_upper(h->node);
 	z->c = c;
 	z->fd = rf->fd;
 	r = zero(z, off, end);
-	ino_changed(h->node->body); /* likewise */
+	ino_changed(h->node->body); /* some of it may be, in any case */
 	if (r == 0 && c->is_sync)
 		r = sync_file(h->node, h, c, rf->fd, true);
 	(void)realfile_done(h->node->body, rf);
@@ -257,6 +259,7 @@ int
 tree_zero(struct handle *h, const struct call *c, uint64_t off, uint64_t len,
 	  enum zero_how how, bool is_fast)
 {
+	CLEANUP_PARTIAL struct partial *p = NULL;
 	struct zeroing z = { .how = how, .is_fast = is_fast };
 	struct body *b = h->node->body;
 	int r;
@@ -272,10 +275,13 @@ tree_zero(struct handle *h, const struct call *c, uint64_t off, uint64_t len,
 		return 0;
 	if (c->nowait)
 		return -EAGAIN;
-	if (!is_whole(b)) {
-		r = how == ZERO_FREE && !atomic_load(&b->is_partial)
-			    ? is_hole(h, c, off, off + len)
-			    : 0;
+	r = partial_get(h->node, c, &p);
+	if (r < 0)
+		return r;
+	if (p && is_fast)
+		return -EOPNOTSUPP; /* edges of blocks may have to be read */
+	if (!p && !is_whole(b)) {
+		r = how == ZERO_FREE ? is_hole(h, c, off, off + len) : 0;
 		if (r != 0)
 			return r < 0 ? r : 0;
 		if (is_fast)
@@ -302,15 +308,16 @@ tree_prefetch(struct handle *h, const struct call *c, uint64_t off,
 		return -EAGAIN;
 	if (!h->real)
 		return -EBADF;
+	len = MIN(len, PREFETCH_MAX);
 	r = partial_get(h->node, c, &p);
 	if (p)
-		partial_prefetch(p, off, MIN(len, PREFETCH_MAX));
+		partial_prefetch(p, off, len);
 	if (r < 0 || p)
 		return r;
 	r = realfile_get(h, c, &rf);
 	if (r < 0)
 		return r;
-	real_prefetch(rf->fd, off, MIN(len, PREFETCH_MAX));
+	real_prefetch(rf->fd, off, len);
 	(void)realfile_done(h->node->body, rf);
 	return 0;
 }
@@ -365,12 +372,8 @@ int
 file_extent(int fd, uint64_t off, uint64_t end, struct extent *ret)
 {
 	const struct look l = { .fd = fd, .off = off, .end = end };
-	int r = one_extent(&l, ret);
 
-	/* It changed just now; data is never wrong. */
-	if (r == 0 && ret->len == 0)
-		*ret = (struct extent){ .off = off, .len = end - off };
-	return r;
+	return one_extent(&l, ret);
 }
 
 /* Tell neighbours that are alike as one. */

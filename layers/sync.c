@@ -217,7 +217,7 @@ sync_is_asked(const struct handle *h, const struct call *c)
 }
 
 int
-sync_after(struct node *n, const struct handle *h, const struct call *c, int r)
+sync_done(struct node *n, const struct handle *h, const struct call *c, int r)
 {
 	if (r == 0 && needs_names(n->body, h))
 		r = sync_names(n, c);
@@ -229,7 +229,7 @@ int
 sync_file(struct node *n, const struct handle *h, const struct call *c, int fd,
 	  bool datasync)
 {
-	return sync_after(n, h, c, real_fsync(node_upper(n), fd, datasync));
+	return sync_done(n, h, c, real_fsync(node_upper(n), fd, datasync));
 }
 
 ssize_t

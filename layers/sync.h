@@ -32,12 +32,9 @@ bool sync_is_asked(const struct handle *h, const struct call *c);
  */
 int sync_file(struct node *n, const struct handle *h, const struct call *c,
 	      int fd, bool datasync);
-/*
- * The same where the data was synced by other means, which came to @r: what leads
- * to it, and what is remembered of a failure.
- */
-int sync_after(struct node *n, const struct handle *h, const struct call *c,
-	       int r);
+/* The same where syncing the file came to @r: what leads to it, if that is 0. */
+int sync_done(struct node *n, const struct handle *h, const struct call *c,
+	      int r);
 /* Bytes to be written. */
 struct sync_io {
 	const struct iovec *iov; /* borrowed */
