@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "cleanup.h"
+#include "layer.h"
 #include "macros.h"
 #include "partial-map.h"
 
@@ -280,18 +281,22 @@ fill(struct upper *u, const struct partial_map *m)
 int
 partial_map_create(struct upper *u, int dir, struct partial_map *m)
 {
-	char name[PARTIAL_NAME_SIZE];
+	char name[PARTIAL_NAME_SIZE], temp[16];
 	int r;
 
 	partial_map_name(m->key, name);
 	m->number = 0;
-	m->fd = real_create(u, AT(dir, name), O_RDWR, 0600);
+	workdir_temp(u, temp);
+	m->fd = real_create(u, AT(u->work_fd, temp), O_RDWR, 0600);
 	if (m->fd < 0)
 		return m->fd;
 	r = fill(u, m);
+	if (r == 0)
+		r = real_rename(u, AT(u->work_fd, temp), AT(dir, name),
+				RENAME_NOREPLACE);
 	if (r < 0) {
 		(void)real_close(take_fd(&m->fd));
-		(void)real_unlink(u, AT(dir, name), 0);
+		workdir_discard(u, temp);
 	}
 	return r;
 }

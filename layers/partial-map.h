@@ -63,8 +63,8 @@ void partial_map_name(const uint8_t *key, char ret[PARTIAL_NAME_SIZE]);
 int partial_map_parse_name(const char *name, uint8_t *ret_key);
 
 /*
- * Make the map that @m describes but for fd, in the directory @dir. On failure
- * there is none.
+ * Make the map that @m describes but for fd, in the staging area, and then move
+ * it to the directory @dir. On failure there is none.
  */
 int partial_map_create(struct upper *u, int dir, struct partial_map *m);
 /*

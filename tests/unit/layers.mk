@@ -57,6 +57,7 @@ layers_unit_tests = \
 	%D%/test-layers-owner-threads \
 	%D%/test-layers-pinned-copy \
 	%D%/test-layers-partial \
+	%D%/test-layers-partial-failure \
 	%D%/test-layers-partial-model \
 	%D%/test-layers-protattr \
 	%D%/test-layers-redirect \
@@ -210,6 +211,10 @@ TESTS += $(layers_unit_tests)
 %C%_test_layers_partial_model_SOURCES = %D%/test-layers-partial-model.c
 %C%_test_layers_partial_model_CPPFLAGS = $(LAYERS_TEST_CPPFLAGS)
 %C%_test_layers_partial_model_LDADD = $(LAYERS_TEST_LDADD)
+
+%C%_test_layers_partial_failure_SOURCES = %D%/test-layers-partial-failure.c
+%C%_test_layers_partial_failure_CPPFLAGS = $(LAYERS_TEST_CPPFLAGS)
+%C%_test_layers_partial_failure_LDADD = $(LAYERS_TEST_LDADD)
 
 %C%_test_layers_protattr_SOURCES = %D%/test-layers-protattr.c
 %C%_test_layers_protattr_CPPFLAGS = $(LAYERS_TEST_CPPFLAGS)
