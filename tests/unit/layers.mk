@@ -59,6 +59,7 @@ layers_unit_tests = \
 	%D%/test-layers-partial \
 	%D%/test-layers-partial-failure \
 	%D%/test-layers-partial-model \
+	%D%/test-layers-partial-threads \
 	%D%/test-layers-protattr \
 	%D%/test-layers-redirect \
 	%D%/test-layers-settle \
@@ -215,6 +216,10 @@ TESTS += $(layers_unit_tests)
 %C%_test_layers_partial_failure_SOURCES = %D%/test-layers-partial-failure.c
 %C%_test_layers_partial_failure_CPPFLAGS = $(LAYERS_TEST_CPPFLAGS)
 %C%_test_layers_partial_failure_LDADD = $(LAYERS_TEST_LDADD)
+
+%C%_test_layers_partial_threads_SOURCES = %D%/test-layers-partial-threads.c
+%C%_test_layers_partial_threads_CPPFLAGS = $(LAYERS_TEST_CPPFLAGS)
+%C%_test_layers_partial_threads_LDADD = $(LAYERS_TEST_LDADD)
 
 %C%_test_layers_protattr_SOURCES = %D%/test-layers-protattr.c
 %C%_test_layers_protattr_CPPFLAGS = $(LAYERS_TEST_CPPFLAGS)
