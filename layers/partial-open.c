@@ -191,7 +191,8 @@ read_partial(struct partial *p, struct node *n, const struct call *c,
 		if (r == 0)
 			r = partial_mark_set(p->t, AT(p->upper, ""), &anew);
 	} else {
-		r = partial_map_open(ps->dir, mark->key, &p->map);
+		r = ps->dir < 0 ? -ENOENT
+				: partial_map_open(ps->dir, mark->key, &p->map);
 		if (r == -ENOENT || (r == 0 && p->map.ino != upper.stx_ino))
 			r = -EIO;
 		p->is_established = mark->is_established;

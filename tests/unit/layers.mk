@@ -57,6 +57,7 @@ layers_unit_tests = \
 	%D%/test-layers-owner-threads \
 	%D%/test-layers-pinned-copy \
 	%D%/test-layers-partial \
+	%D%/test-layers-partial-check \
 	%D%/test-layers-partial-failure \
 	%D%/test-layers-partial-model \
 	%D%/test-layers-partial-threads \
@@ -220,6 +221,10 @@ TESTS += $(layers_unit_tests)
 %C%_test_layers_partial_threads_SOURCES = %D%/test-layers-partial-threads.c
 %C%_test_layers_partial_threads_CPPFLAGS = $(LAYERS_TEST_CPPFLAGS)
 %C%_test_layers_partial_threads_LDADD = $(LAYERS_TEST_LDADD)
+
+%C%_test_layers_partial_check_SOURCES = %D%/test-layers-partial-check.c
+%C%_test_layers_partial_check_CPPFLAGS = $(LAYERS_TEST_CPPFLAGS)
+%C%_test_layers_partial_check_LDADD = $(LAYERS_TEST_LDADD)
 
 %C%_test_layers_protattr_SOURCES = %D%/test-layers-protattr.c
 %C%_test_layers_protattr_CPPFLAGS = $(LAYERS_TEST_CPPFLAGS)
