@@ -23,6 +23,10 @@ static struct partial_model flushed;
 static char name[16], options[256];
 static unsigned boot, nr_names;
 static const char *copyup;
+/* Open all the time, or (other seeds) never: then all is read from the map. */
+static struct handle *held;
+static struct node *held_node;
+static bool holds;
 
 static uint64_t
 below(uint64_t n)
@@ -67,15 +71,19 @@ write_some(struct fixture *f)
 		partial_write_at(f, name, off, len);
 }
 
+/* Shorter, longer, or both at once. */
 static void
 truncate_some(struct fixture *f)
 {
-	uint64_t size = partial_model.size;
+	unsigned how = (unsigned)below(3);
 
-	if (below(3) == 0 && size + 3 * BLOCK < PARTIAL_MODEL_MAX)
-		partial_truncate_to(f, name, size + below(3 * BLOCK));
-	else
-		partial_truncate_to(f, name, size - below(size / 3 + 2) % size);
+	if (how > 0)
+		partial_truncate_to(f, name,
+				    partial_model.size -
+					    below(partial_model.size / 3 + 1));
+	if (how < 2 && partial_model.size + 3 * BLOCK < PARTIAL_MODEL_MAX)
+		partial_truncate_to(f, name,
+				    partial_model.size + below(3 * BLOCK));
 }
 
 static void
@@ -121,13 +129,30 @@ link_it(struct fixture *f)
 }
 
 static void
+hold(struct fixture *f)
+{
+	held = holds ? partial_open(f, name, O_RDONLY, &held_node) : NULL;
+}
+
+static void
+let_go(void)
+{
+	handle_unref(held);
+	node_unref(held_node);
+	held = NULL;
+	held_node = NULL;
+}
+
+static void
 restart(struct fixture *f)
 {
+	let_go();
 	fixture_close(f);
 	if (below(3) == 0)
 		fixture_check(f);
 	set_options(f);
 	fixture_open(f, true);
+	hold(f);
 }
 
 /* Each byte as it is, or as of the last flush; from now on it is so. */
@@ -170,6 +195,7 @@ step(struct fixture *f)
 
 	switch (below(20)) {
 	case 0:
+	case 11:
 		truncate_some(f);
 		break;
 	case 1:
@@ -211,18 +237,21 @@ one_seed(struct fixture *f, unsigned seed, unsigned nr_steps)
 
 	srandom(seed);
 	copyup = seed % 2 ? "lazy" : "background";
+	holds = seed % 3 != 0;
 	strcpy(name, "f");
 	fixture_layers(f, "mkdir lower2/d");
 	partial_lower(f, name, (4 + below(20)) * BLOCK + below(BLOCK));
 	flushed = partial_model;
 	set_options(f);
 	fixture_open(f, true);
+	hold(f);
 	for (i = 0; i < nr_steps && partial_model.size > 0; i++) {
 		step(f);
 		if (i % 4 == 0)
 			partial_assert_same(f, name);
 	}
 	partial_assert_same(f, name);
+	let_go();
 	fixture_close(f);
 	fixture_check(f);
 }
