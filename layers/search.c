@@ -146,6 +146,10 @@ step_file(struct search *s, const struct step *st, struct hit *hit)
 			return (int)n;
 		s->is_metacopy = n == 1;
 	}
+	/* Which of its blocks count only its own work directory knows. */
+	if (s->is_metacopy && s->wants_data && st->layer > 0 &&
+	    private_get(s->t, st->at, PRIVATE_PARTIAL, NULL, 0) >= 0)
+		return -EIO;
 	if (s->wants_data || (s->t->layers.features.index && st->layer > 0 &&
 			      hit->stx.stx_nlink > 1)) {
 		hit->fd = real_open_path(st->at);

@@ -106,6 +106,25 @@ damaged(void **state)
 		one_case(f, &cases[i]);
 }
 
+/* An upper with partial files as a lower: nobody knows which blocks count. */
+static void
+in_a_lower(void **state)
+{
+	struct fixture *f = *state;
+
+	SKIP_UNLESS_ROOT();
+	f->options = OPTIONS;
+	partial_lower(f, "f", SIZE);
+	fixture_open(f, true);
+	partial_write_at(f, "f", BLOCK + 5, 10);
+	fixture_close(f);
+	fixture_sh(f, "cp -a upper/f lower1/f && rm -rf upper work && mkdir "
+		      "upper work");
+	fixture_open(f, true);
+	assert_string_equal("errno 5", fixture_read(f, "f"));
+	assert_int_equal(-EIO, fixture_write(f, "f", "x"));
+}
+
 /* Without metacopy=on a start is refused, and leaves the guard where it is. */
 static void
 refused(void **state)
@@ -133,7 +152,8 @@ refused(void **state)
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = { TEST(damaged), TEST(refused) };
+	const struct CMUnitTest tests[] = { TEST(damaged), TEST(in_a_lower),
+					    TEST(refused) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
