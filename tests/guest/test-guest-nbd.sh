@@ -4,6 +4,8 @@
 # Linux's own: they are partitioned, get file systems, are filled and checked,
 # and all the while they are lower files at first, hence partial ones. The same
 # server shows them as files over 9P, with the same bytes (nbd.md 13, 15).
+# RIG_KERNELS: one kernel, unless told otherwise: it takes minutes.
+RIG_KERNELS=${RIG_KERNELS:-stable}
 . "$(dirname "$0")/suite.sh"
 . "$here/debian.sh"
 need_root
@@ -35,7 +37,7 @@ fill() {
 	must in_tree "
 		mkfs.ext4 -q -F -E lazy_itable_init=0 $1
 		mount -t ext4 $1 /disk
-		busybox tar cf - -C / usr/lib usr/share | busybox tar xf - -C /disk
+		busybox tar cf - -C / usr/sbin usr/share | busybox tar xf - -C /disk
 		busybox seq 100000 >/disk/numbers
 		sync
 		busybox rm -r /disk/usr/share
