@@ -30,7 +30,35 @@ struct stream_msg {
 	char small[STREAM_SMALL_REPLY];
 };
 
+/*
+ * What carries the messages of a connection; loop thread only. A transport
+ * hands the session's messages over within turns (conn_turn_begin()).
+ */
+struct conn_ops {
+	/* Begin to receive on c->fd. Returns 0 or errno; stop() follows. */
+	int (*start)(struct conn *c);
+	/* No more of it: nothing is received, nothing sent, fds are closed. */
+	void (*stop)(struct conn *c);
+	/* Free what is left, after every message came back. */
+	void (*fini)(struct conn *c);
+	/* Have what was answered go out. */
+	void (*flush)(struct conn *c);
+	/* The session has room again: go on with what was received. */
+	void (*resume)(struct conn *c);
+	/* Leave loop.turns, and handle what was received. */
+	void (*take_turn)(struct conn *c);
+};
+
+extern const struct conn_ops stream_ops;
+
+/* Where a connection comes from: what its listener knows of it. */
+struct conn_origin {
+	const struct protocol *protocol;
+	const struct conn_ops *transport;
+};
+
 struct conn {
+	const struct conn_ops *ops; /* const */
 	struct loop *loop; /* borrowed */
 	LIST_ENTRY(conn) by_loop;
 	LIST_ENTRY(conn) by_dirty;
@@ -43,19 +71,9 @@ struct conn {
 	const char *fatal; /* static; why it must be closed, or NULL */
 	bool is_leaving; /* to be closed once all is sent */
 	bool is_closed; /* gone; waits for requests on workers */
-
-	/* stream */
 	int fd; /* owned; -1 when closed */
-	ev_io reader, writer;
-	struct buffer *rx; /* counted */
-	size_t rx_pos, rx_len; /* parsed; received */
-	uint64_t rx_rest; /* still to come, and to be thrown away */
-	STAILQ_HEAD(, stream_msg) tx; /* to be sent, in order */
-	size_t tx_bytes;
-	size_t tx_max; /* const; reading stops above it */
-	STAILQ_HEAD(, stream_msg) free_msgs; /* owned */
-	unsigned nr_free, nr_msgs; /* unused; handed to the session or in tx */
-	uint64_t nr_frames; /* received so far */
+	unsigned nr_msgs; /* the session's, or with a reply to be sent */
+	size_t tx_bytes; /* of those replies */
 	unsigned turn_frames, turn_max; /* handled in this turn; at most */
 	uint64_t turn_until_ns;
 	bool is_waiting_turn;
@@ -63,13 +81,24 @@ struct conn {
 	double new_since; /* connected, and not begun; or 0 */
 	double rx_since, tx_since; /* of half a frame, half a reply; or 0 */
 
+	/* stream */
+	ev_io reader, writer;
+	struct buffer *rx; /* counted */
+	size_t rx_pos, rx_len; /* parsed; received */
+	uint64_t rx_rest; /* still to come, and to be thrown away */
+	STAILQ_HEAD(, stream_msg) tx; /* to be sent, in order */
+	size_t tx_max; /* const; reading stops above it */
+	STAILQ_HEAD(, stream_msg) free_msgs; /* owned */
+	unsigned nr_free; /* of free_msgs */
+	uint64_t nr_frames; /* received so far */
+
 	/* TLS, once the session wanted it */
 	double tls_since; /* shaking hands, or about to; or 0 */
 	struct tls_session *tls; /* owned; NULL: plain */
 };
 
 /* Serve @fd (taken over, also on failure). */
-void conn_new(struct loop *l, int fd, const struct protocol *protocol);
+void conn_new(struct loop *l, int fd, const struct conn_origin *origin);
 /* Hang up; freed once nothing of it is on a worker. */
 void conn_close(struct conn *c);
 /* Have loop_flush() send what is queued, resume the session, reap. */
@@ -83,14 +112,29 @@ void conn_check_timeout(struct conn *c, double now);
 /* Something for the log about this connection, rate-limited. */
 void conn_warn(struct conn *c, const char *what);
 
-/* transport-stream.c */
-int stream_init(struct conn *c);
-void stream_fini(struct conn *c);
-/* Leave loop.turns, and handle what was received. */
-void stream_take_turn(struct conn *c);
-/* The session has room again: go on with what was received. */
-void stream_resume(struct conn *c);
-void stream_stop(struct conn *c);
+/*
+ * A turn: what a connection may do before the others of its loop have theirs.
+ * It ends with the first message past either bound; what is left, if anything,
+ * waits in loop.turns. Two batches, so that a client with 16 in flight, which
+ * is more than a guest has, needs no second one.
+ */
+#define CONN_TURN_MSGS (2 * CONN_FLUSH_EVERY)
+#define CONN_TURN_NS 50000u
+/*
+ * After so many messages in a row what they answered is sent, so that the
+ * client works on those while we work on the rest: at 16 in flight that is
+ * 430 k getattr a second instead of 280 k, at two thirds of the CPU (nobody
+ * falls asleep between the batches).
+ */
+#define CONN_FLUSH_EVERY 8
+void conn_turn_begin(struct conn *c);
+bool conn_turn_is_over(const struct conn *c);
+/* Others first: ops->take_turn() is called when they had theirs. */
+void conn_turn_wait(struct conn *c);
+/* Out of loop.turns, if it is there. */
+void conn_turn_leave(struct conn *c);
+/* How many times longer than others of its loop it may go on. */
+unsigned conn_patience(const struct conn *c);
 
 /* transport-tls.c */
 /* events->starttls(). */
@@ -105,8 +149,6 @@ struct stream_msg *stream_msg_new(struct conn *c);
 int stream_say(struct conn *c, const void *bytes, size_t len);
 /* Send nothing of what is queued, and free unused messages. */
 void stream_forget(struct conn *c);
-/* How many times longer than others of its loop it may go on. */
-unsigned stream_patience(const struct conn *c);
 /* Has all that was queued left for the client? */
 bool stream_is_sent(const struct conn *c);
 /* Send what is queued; arms the writer if the pipe is full. */

@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "conn.h"
 #include "listen-kinds.h"
 #include "protocol.h"
 #include "uri.h"
@@ -93,6 +94,8 @@ listen_open(struct server *s, const char *text)
 static void
 hand_over(struct listener *ls, int fd)
 {
+	const struct conn_origin origin = { .protocol = ls->protocol,
+					    .transport = &stream_ops };
 	struct server *s = ls->server;
 	struct loop *best = s->loops[0];
 	int one = 1;
@@ -115,7 +118,7 @@ hand_over(struct listener *ls, int fd)
 			best = s->loops[i];
 	atomic_fetch_add(&s->nr_conns, 1);
 	atomic_fetch_add(&best->nr_conns, 1);
-	loop_give(best, fd, ls->protocol);
+	loop_give(best, fd, &origin);
 }
 
 static void

@@ -12,6 +12,12 @@
 #include "conn.h"
 #include "loop.h"
 
+struct incoming {
+	STAILQ_ENTRY(incoming) by_loop;
+	int fd; /* owned */
+	struct conn_origin origin;
+};
+
 /* How often time-outs are looked at, and how long a stop may take. */
 #define TICK_S 1.0
 #define STOP_TICK_S 0.02
@@ -37,9 +43,9 @@ loop_flush(struct loop *l)
 		if (c->fatal)
 			conn_close(c);
 		if (!c->is_closed)
-			stream_flush(c);
+			c->ops->flush(c);
 		if (!c->is_closed)
-			stream_resume(c);
+			c->ops->resume(c);
 		conn_reap(c);
 	}
 }
@@ -80,7 +86,7 @@ on_spin(struct ev_loop *ev, ev_idle *w, int revents)
 }
 
 /*
- * A client that sends more than is done in one turn (transport-stream.c) gets
+ * A client that sends more than is done in one turn (conn.h) gets
  * the next one when all others have had theirs: just before libev looks at all
  * descriptors (without waiting: spin is active), so that who comes meanwhile
  * is next.
@@ -95,7 +101,7 @@ on_turn(struct ev_loop *ev, ev_prepare *w, int revents)
 	l->stamp_ns = loop_clock_ns();
 	loop_spin_begin(l);
 	while ((c = TAILQ_FIRST(&l->turns))) {
-		stream_take_turn(c); /* may queue it again, behind @last */
+		c->ops->take_turn(c); /* may queue it again, behind @last */
 		if (c == last)
 			break;
 	}
@@ -118,7 +124,7 @@ take_incoming(struct loop *l)
 		(void)pthread_mutex_unlock(&l->lock);
 		if (!in)
 			return;
-		conn_new(l, in->fd, in->protocol);
+		conn_new(l, in->fd, &in->origin);
 		free(in);
 	}
 }
@@ -302,7 +308,7 @@ loop_stop(struct loop *l)
 }
 
 void
-loop_give(struct loop *l, int fd, const struct protocol *protocol)
+loop_give(struct loop *l, int fd, const struct conn_origin *origin)
 {
 	struct incoming *in = malloc(sizeof(*in));
 
@@ -312,7 +318,7 @@ loop_give(struct loop *l, int fd, const struct protocol *protocol)
 		atomic_fetch_sub(&l->server->nr_conns, 1);
 		return;
 	}
-	*in = (struct incoming){ .fd = fd, .protocol = protocol };
+	*in = (struct incoming){ .fd = fd, .origin = *origin };
 	(void)pthread_mutex_lock(&l->lock);
 	STAILQ_INSERT_TAIL(&l->incoming, in, by_loop);
 	(void)pthread_mutex_unlock(&l->lock);

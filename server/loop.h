@@ -19,13 +19,7 @@
 #include "server.h"
 
 struct conn;
-struct protocol;
-
-struct incoming {
-	STAILQ_ENTRY(incoming) by_loop;
-	int fd; /* owned */
-	const struct protocol *protocol;
-};
+struct conn_origin;
 
 struct loop {
 	struct server *server; /* borrowed; const */
@@ -75,7 +69,7 @@ void loop_join(struct loop *l);
 /* Any thread: finish what is in flight, close everything, end. */
 void loop_stop(struct loop *l);
 /* Any thread: serve @fd (taken over) there. */
-void loop_give(struct loop *l, int fd, const struct protocol *protocol);
+void loop_give(struct loop *l, int fd, const struct conn_origin *origin);
 /* Any thread: @req, submitted by a connection of @l, is done. */
 void loop_complete(struct loop *l, struct request *req);
 

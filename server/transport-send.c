@@ -17,11 +17,6 @@
 #define STREAM_FREE_MSGS 64
 /* Sent in one go; the rest when others had theirs. */
 #define STREAM_SEND_MAX ((size_t)1 << 20)
-/*
- * The only connection of a loop has turns so much longer: between reads of
- * 1 MiB each look at others cost 5 % of CPU.
- */
-#define STREAM_ALONE 16
 /* Iovecs of one sendmsg. */
 #define STREAM_TX_IOV 64
 
@@ -93,7 +88,7 @@ stream_drop(struct msg *msg)
 
 static struct msg *stream_part(struct msg *msg);
 
-static const struct msg_ops stream_ops = {
+static const struct msg_ops stream_msg_ops = {
 	.room = stream_room,
 	.send = stream_send,
 	.drop = stream_drop,
@@ -116,7 +111,7 @@ stream_msg_new(struct conn *c)
 	m->conn = c;
 	m->rx = NULL;
 	m->big = NULL;
-	m->msg = (struct msg){ .ops = &stream_ops };
+	m->msg = (struct msg){ .ops = &stream_msg_ops };
 	c->nr_msgs++;
 	return m;
 }
@@ -127,12 +122,6 @@ stream_part(struct msg *msg)
 	struct stream_msg *m = stream_msg_new(((struct stream_msg *)msg)->conn);
 
 	return m ? &m->msg : NULL;
-}
-
-unsigned
-stream_patience(const struct conn *c)
-{
-	return atomic_load(&c->loop->nr_conns) > 1 ? 1 : STREAM_ALONE;
 }
 
 /* Gather what is queued into @iov; returns how many. */
@@ -205,7 +194,7 @@ stream_is_sent(const struct conn *c)
 void
 stream_flush(struct conn *c)
 {
-	size_t max = STREAM_SEND_MAX * stream_patience(c), sum = 0;
+	size_t max = STREAM_SEND_MAX * conn_patience(c), sum = 0;
 	ssize_t n = 0;
 
 	while (!stream_is_sent(c) && sum < max) {

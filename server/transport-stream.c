@@ -5,7 +5,7 @@
  * Bytes are received into a counted buffer and cut into frames in place;
  * messages that are still running on workers keep it, and the connection
  * goes on in a fresh one. What the frames of one recv answer goes out in one
- * sendmsg (or one for every STREAM_FLUSH_EVERY of them). At depth 1 that
+ * sendmsg (or one for every CONN_FLUSH_EVERY of them). At depth 1 that
  * makes: epoll_wait, recv, the work, send.
  *
  * What a client can make us hold is bounded: half a frame by msize, requests
@@ -29,22 +29,9 @@
  * that may be in flight. The rest is for what was asked before.
  */
 #define STREAM_TX_PART 4
-/*
- * After so many messages of one recv what they answered is sent, so that the
- * client works on those while we work on the rest: at 16 in flight that is
- * 430 k getattr a second instead of 280 k, at two thirds of the CPU (nobody
- * falls asleep between the batches).
- */
-#define STREAM_FLUSH_EVERY 8
+/* Or this much before CONN_FLUSH_EVERY messages. */
 #define STREAM_FLUSH_BYTES ((size_t)256 << 10)
-/*
- * A turn: what a connection may do before the others of its loop have theirs.
- * It ends with the first frame past either bound; what is left, if anything,
- * waits in loop.turns. Two batches, so that a client with 16 in flight, which
- * is more than a guest has, needs no second one.
- */
-#define STREAM_TURN_FRAMES (2 * STREAM_FLUSH_EVERY)
-#define STREAM_TURN_NS 50000u
+
 /* Why a connection stopped handling frames, if not by an errno. */
 enum stop {
 	STOP_EMPTY, /* no whole frame is left */
@@ -98,23 +85,6 @@ whole_frame(struct conn *c, size_t *ret_want)
 	return (size_t)len <= have ? len : 0;
 }
 
-static void
-begin_turn(struct conn *c)
-{
-	unsigned times = stream_patience(c);
-
-	c->turn_frames = 0;
-	c->turn_max = STREAM_TURN_FRAMES * times;
-	c->turn_until_ns = c->loop->stamp_ns + STREAM_TURN_NS * times;
-}
-
-static bool
-is_turn_over(const struct conn *c)
-{
-	return c->turn_frames >= c->turn_max ||
-	       (c->turn_frames > 0 && c->loop->stamp_ns > c->turn_until_ns);
-}
-
 /* Throw away what the session does not want of the last frame. */
 static void
 skip_rest(struct conn *c)
@@ -159,12 +129,12 @@ handle_frames(struct conn *c, size_t *ret_want)
 		len = whole_frame(c, ret_want);
 		if (len <= 0)
 			break;
-		if (is_turn_over(c))
+		if (conn_turn_is_over(c))
 			return STOP_TURN;
 		r = handle_frame(c, (size_t)len);
 		if (r < 0)
 			return r;
-		if (++c->turn_frames % STREAM_FLUSH_EVERY == 0 ||
+		if (++c->turn_frames % CONN_FLUSH_EVERY == 0 ||
 		    c->tx_bytes > STREAM_FLUSH_BYTES) {
 			stream_flush(c);
 			if (c->is_closed)
@@ -249,7 +219,7 @@ pump(struct conn *c)
 	ssize_t n;
 	int r = STOP_EMPTY;
 
-	begin_turn(c);
+	conn_turn_begin(c);
 	if (c->rx)
 		r = handle_frames(c, &want);
 	while (r == STOP_EMPTY && filled) {
@@ -282,18 +252,6 @@ trim_rx(struct conn *c)
 	c->rx_pos = c->rx_len = 0;
 }
 
-/* Others first: loop_turns() calls again. */
-static void
-wait_turn(struct conn *c)
-{
-	struct loop *l = c->loop;
-
-	c->is_waiting_turn = true;
-	TAILQ_INSERT_TAIL(&l->turns, c, by_turn);
-	ev_prepare_start(l->ev, &l->turn);
-	ev_idle_start(l->ev, &l->spin);
-}
-
 static void
 go_on(struct conn *c)
 {
@@ -318,14 +276,13 @@ go_on(struct conn *c)
 	else
 		ev_io_start(c->loop->ev, &c->reader);
 	if (r == STOP_TURN)
-		wait_turn(c);
+		conn_turn_wait(c);
 }
 
-void
-stream_take_turn(struct conn *c)
+static void
+take_turn(struct conn *c)
 {
-	TAILQ_REMOVE(&c->loop->turns, c, by_turn);
-	c->is_waiting_turn = false;
+	conn_turn_leave(c);
 	go_on(c);
 }
 
@@ -349,8 +306,8 @@ on_readable(struct ev_loop *ev, ev_io *w, int revents)
 	loop_spin_end(l);
 }
 
-void
-stream_resume(struct conn *c)
+static void
+resume(struct conn *c)
 {
 	if (c->is_closed)
 		return;
@@ -369,12 +326,12 @@ on_writable(struct ev_loop *ev, ev_io *w, int revents)
 	(void)revents;
 	l->stamp_ns = loop_clock_ns();
 	stream_flush(c);
-	stream_resume(c);
+	resume(c);
 	loop_flush(l);
 }
 
-int
-stream_init(struct conn *c)
+static int
+start(struct conn *c)
 {
 	STAILQ_INIT(&c->tx);
 	STAILQ_INIT(&c->free_msgs);
@@ -390,14 +347,12 @@ stream_init(struct conn *c)
 	return stream_say(c, c->protocol->greeting, c->protocol->greeting_len);
 }
 
-void
-stream_stop(struct conn *c)
+static void
+stop(struct conn *c)
 {
 	ev_io_stop(c->loop->ev, &c->reader);
 	ev_io_stop(c->loop->ev, &c->writer);
-	if (c->is_waiting_turn)
-		TAILQ_REMOVE(&c->loop->turns, c, by_turn);
-	c->is_waiting_turn = false;
+	conn_turn_leave(c);
 	if (c->tls)
 		tls_bye(c->tls);
 	(void)close(c->fd);
@@ -405,10 +360,19 @@ stream_stop(struct conn *c)
 	stream_forget(c);
 }
 
-void
-stream_fini(struct conn *c)
+static void
+fini(struct conn *c)
 {
 	stream_forget(c);
 	tls_session_free(c->tls);
 	buffer_unref(&c->loop->buffers, c->rx);
 }
+
+const struct conn_ops stream_ops = {
+	.start = start,
+	.stop = stop,
+	.fini = fini,
+	.flush = stream_flush,
+	.resume = resume,
+	.take_turn = take_turn,
+};

@@ -40,7 +40,7 @@ begin_session(struct conn *c)
 	/* The first message may have come with the end of the handshake. */
 	ev_io_stop(c->loop->ev, &c->reader);
 	stream_flush(c);
-	stream_resume(c);
+	c->ops->resume(c);
 }
 
 void

@@ -152,6 +152,10 @@ sent_while_more_is_received(void **state)
 	struct server server = { .config = &config };
 	struct loop *l;
 	size_t sum = 0;
+	const struct conn_origin origin = {
+		.protocol = &protocol,
+		.transport = &stream_ops,
+	};
 	unsigned i;
 	int fds[2];
 
@@ -162,7 +166,7 @@ sent_while_more_is_received(void **state)
 		0, socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds));
 	atomic_store(&server.nr_conns, 1);
 	atomic_store(&l->nr_conns, 1);
-	conn_new(l, fds[1], &protocol);
+	conn_new(l, fds[1], &origin);
 	ask(fds[0], 1);
 	(void)ev_run(l->ev, EVRUN_NOWAIT);
 	sum += received(fds[0]);

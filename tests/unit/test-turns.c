@@ -31,13 +31,14 @@ struct fixture {
 static int
 connected(struct fixture *f)
 {
+	static const struct conn_origin origin = { &protocol_9p, &stream_ops };
 	int fds[2];
 
 	assert_int_equal(
 		0, socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds));
 	atomic_fetch_add(&f->server.nr_conns, 1);
 	atomic_fetch_add(&f->loop->nr_conns, 1);
-	conn_new(f->loop, fds[1], &protocol_9p);
+	conn_new(f->loop, fds[1], &origin);
 	return fds[0];
 }
 

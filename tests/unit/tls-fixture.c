@@ -149,6 +149,10 @@ static const struct protocol protocol_test = {
 static void
 connect_pair(struct tls_fixture *f)
 {
+	static const struct conn_origin origin = {
+		.protocol = &protocol_test,
+		.transport = &stream_ops,
+	};
 	int fds[2];
 
 	assert_int_equal(
@@ -156,7 +160,7 @@ connect_pair(struct tls_fixture *f)
 	atomic_fetch_add(&f->server.nr_conns, 1);
 	atomic_fetch_add(&f->loop->nr_conns, 1);
 	f->fd = fds[0];
-	conn_new(f->loop, fds[1], &protocol_test);
+	conn_new(f->loop, fds[1], &origin);
 }
 
 void
