@@ -23,6 +23,7 @@ set_io(struct p9_req *r, uint64_t off, size_t count)
 	r->req.u.io.nr_iov = r->nr_iov;
 	r->req.u.io.off = off;
 	r->req.u.io.count = count;
+	r->req.u.io.is_sync = false;
 	r->count = count;
 }
 
