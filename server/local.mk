@@ -25,6 +25,12 @@ libserver_a_SOURCES = \
 	%D%/listen-tcp.c \
 	%D%/listen-unix.c \
 	%D%/listen-vsock.c \
+	%D%/guest-fault.c \
+	%D%/guest-fault.h \
+	%D%/guest-memory.c \
+	%D%/guest-memory.h \
+	%D%/inflight.c \
+	%D%/inflight.h \
 	%D%/listen.c \
 	%D%/listen.h \
 	%D%/log.c \
@@ -60,7 +66,9 @@ libserver_a_SOURCES = \
 	%D%/verb-check.c \
 	%D%/verb-settle.c \
 	%D%/verb.c \
-	%D%/verb.h
+	%D%/verb.h \
+	%D%/vring.c \
+	%D%/vring.h
 # GnuTLS is known to these alone.
 if WITH_GNUTLS
 libserver_a_CPPFLAGS += $(GNUTLS_CFLAGS)

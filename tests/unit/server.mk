@@ -12,7 +12,8 @@ server_unit_tests = \
 	%D%/test-pool \
 	%D%/test-stream-resume \
 	%D%/test-run-close \
-	%D%/test-turns
+	%D%/test-turns \
+	%D%/test-vring
 if WITH_GNUTLS
 server_unit_tests += \
 	%D%/test-tls-end \
@@ -74,4 +75,8 @@ TLS_TEST_CPPFLAGS = $(SERVER_TEST_CPPFLAGS) $(GNUTLS_CFLAGS)
 %C%_test_turns_SOURCES = %D%/test-turns.c
 %C%_test_turns_CPPFLAGS = $(SERVER_TEST_CPPFLAGS)
 %C%_test_turns_LDADD = $(SERVER_TEST_LDADD)
+
+%C%_test_vring_SOURCES = %D%/test-vring.c
+%C%_test_vring_CPPFLAGS = $(SERVER_TEST_CPPFLAGS)
+%C%_test_vring_LDADD = $(SERVER_TEST_LDADD)
 endif

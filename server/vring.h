@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The device's side of a split virtqueue (virtio 1.2, 2.7) in a guest's
+ * memory. The guest may write anything there at any time: each field is read
+ * once and checked, and nothing is read back. A queue that makes no sense is
+ * broken for good: nothing is taken from it nor put into it any more.
+ */
+#ifndef VENEER_SERVER_VRING_H
+#define VENEER_SERVER_VRING_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+#include "guest-memory.h"
+
+/* Descriptors of a queue, and of one chain, at most: as in QEMU. */
+#define VRING_SIZE_MAX 1024u
+/* Iovecs of a chain: what preadv(2) takes. */
+#define VRING_IOV_MAX 1024u
+
+struct inflight_queue;
+struct vring_avail;
+struct vring_desc;
+struct vring_used;
+
+/* Where a queue is, in the VMM's addresses. */
+struct vring_place {
+	uint64_t desc, avail, used;
+	uint16_t size; /* descriptors: a power of two */
+};
+
+struct vring {
+	/* const while it is open, but for vring_move() */
+	uint16_t size;
+	bool has_event_idx, has_indirect;
+	const struct vring_desc *desc; /* in the guest's memory, as all here */
+	struct vring_avail *avail;
+	struct vring_used *used;
+	const struct guest_memory *mem; /* borrowed: that of these pointers */
+	struct inflight_queue *inflight; /* borrowed; NULL: nobody asked */
+
+	uint16_t next_avail; /* index of what is taken next */
+	uint16_t used_idx; /* as the guest sees it */
+	uint16_t told_idx; /* used_idx when it was last asked about a call */
+	bool must_call; /* whatever the driver asks for, once */
+	unsigned nr_taken; /* and not put back */
+	uint64_t counter; /* of what was taken, for inflight */
+	uint16_t *again; /* owned; taken by an earlier server, in order */
+	unsigned nr_again, at_again;
+	const char *why; /* static; it is broken */
+};
+
+/* One request: what the guest wrote, and where it wants the reply. */
+struct vring_chain {
+	uint16_t head;
+	unsigned nr_in, nr_out;
+	size_t in_len, out_len;
+	struct iovec iov[VRING_IOV_MAX]; /* in, then out */
+};
+
+/*
+ * Open the queue at @place in @mem, which outlives it or is replaced by
+ * vring_move(); @base: the index of the first request to be taken. has_* and
+ * inflight are set beforehand, all else is 0. What an earlier server had taken
+ * and not put back, as @inflight tells, comes first, and then @base is not
+ * looked at. Returns 0; -EINVAL: no such place; -ENOMEM.
+ */
+int vring_open(struct vring *q, const struct guest_memory *mem,
+	       const struct vring_place *place, uint16_t base);
+/* The same queue in another table, or elsewhere; -EINVAL, and it is broken. */
+int vring_move(struct vring *q, const struct guest_memory *mem,
+	       const struct vring_place *place);
+void vring_close(struct vring *q);
+
+/* Is there a request to be taken? Also true of what is broken thereby. */
+bool vring_has_next(const struct vring *q);
+/*
+ * Take the next request. Returns 1; 0: there is none; -EPROTO: the queue is
+ * broken, and q->why says how.
+ */
+int vring_take(struct vring *q, struct vring_chain *ret);
+/* Put the request of @head back, with @len bytes of reply in it. */
+void vring_put(struct vring *q, uint16_t head, uint32_t len);
+
+/* Does the driver want to be told of what was put since the last time? */
+bool vring_wants_call(struct vring *q);
+/*
+ * Ask the driver for kicks, or to spare them. Returns true if a request has
+ * come meanwhile, for which there may be no kick.
+ */
+bool vring_ask_kicks(struct vring *q, bool wanted);
+
+#endif
