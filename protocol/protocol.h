@@ -22,9 +22,9 @@ struct session;
 struct msg_ops {
 	/*
 	 * Make room for a reply of up to @len bytes and fill in out, nr_out
-	 * and out_len (>= @len); the first iovec holds at least
-	 * protocol->min_reply bytes. Called at most once a message, but for
-	 * growing after a call that asked for less.
+	 * and out_len (>= @len), in pieces of any length. Never refused for
+	 * protocol->min_reply bytes but without memory. Called at most once a
+	 * message, but for growing after a call that asked for less.
 	 * Returns 0, -ENOMEM, or -EMSGSIZE (a virtqueue chain too short).
 	 */
 	int (*room)(struct msg *msg, size_t len);
@@ -108,6 +108,12 @@ struct session_config {
 	size_t max_xattr_bytes; /* of values that fids hold, 64k or more */
 	bool append_strict, append_positional; /* neither: auto (9p.md 5.9) */
 	enum tls_mode tls; /* nbd */
+	/*
+	 * 9p: what comes before the first Tversion is answered, with an error.
+	 * Else it ends the connection. For a driver that goes on after its
+	 * device was another server's.
+	 */
+	bool answers_early;
 };
 
 struct protocol {
@@ -116,7 +122,7 @@ struct protocol {
 	const uint8_t *greeting;
 	size_t greeting_len;
 	size_t min_frame; /* bytes that frame_len() needs */
-	size_t min_reply; /* bytes that the first out iovec must hold */
+	size_t min_reply; /* bytes that each message has room for */
 	/*
 	 * The length of the frame that begins with @head, of which @have
 	 * bytes are there (min_frame or more). Returns it; 0: that takes more

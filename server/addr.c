@@ -12,6 +12,8 @@
 #include "macros.h"
 #include "protocol.h"
 
+#define DEFAULT_TAG "veneer"
+
 static int __attribute__((format(printf, 2, 3)))
 refuse(char why[256], const char *format, ...)
 {
@@ -154,15 +156,27 @@ parse_fd(const char *rest, struct addr *a, char why[256])
 }
 
 static int
+parse_tag(struct addr *a, const char *value, char why[256])
+{
+	if (!value || !*value || strlen(value) >= sizeof(a->tag))
+		return refuse(why, "tag=%s: use 1 to %zu bytes",
+			      value ? value : "", sizeof(a->tag) - 1);
+	(void)snprintf(a->tag, sizeof(a->tag), "%s", value);
+	return 0;
+}
+
+static int
 parse_option(struct addr *a, const char *key, const char *value, char why[256])
 {
 	char *end;
 	long mode;
 
+	if (strcmp(key, "tag") == 0 && a->is_vhost)
+		return parse_tag(a, value, why);
 	if (strcmp(key, "mode") != 0 || a->kind != ADDR_UNIX)
 		return refuse(why,
 			      "unknown address option \"%s\" (unix: has "
-			      "mode=)",
+			      "mode=, vhost-user: mode= and tag=)",
 			      key);
 	mode = value ? strtol(value, &end, 8) : -1;
 	if (mode < 0 || mode > 0777 || end == value || *end)
@@ -172,6 +186,24 @@ parse_option(struct addr *a, const char *key, const char *value, char why[256])
 			      value ? value : "");
 	a->mode = (mode_t)mode;
 	return 0;
+}
+
+/* A VMM's socket: a path, or fd:N. */
+static int
+parse_vhost(const char *rest, struct addr *a, char why[256])
+{
+	if (strcmp(a->protocol->name, "9p") != 0)
+		return refuse(why,
+			      "vhost-user:%s: there is no such device of "
+			      "%s",
+			      rest, a->protocol->name);
+	a->is_vhost = true;
+	(void)snprintf(a->tag, sizeof(a->tag), DEFAULT_TAG);
+	if (strncmp(rest, "fd:", 3) == 0)
+		return parse_fd(rest + 3, a, why);
+	if (strcmp(rest, "-") == 0)
+		return refuse(why, "vhost-user: needs a path");
+	return parse_unix(rest, a, why);
 }
 
 static int
@@ -186,10 +218,28 @@ parse_kind(const char *text, struct addr *a, char why[256])
 	if (strncmp(text, "vsock:", 6) == 0)
 		return parse_vsock(text + 6, a, why);
 	if (strncmp(text, "vhost-user:", 11) == 0)
-		return refuse(why, "%s: not supported by this version", text);
-	return refuse(
-		why, "%s: use unix:PATH, tcp:HOST:PORT, vsock:CID:PORT or fd:N",
-		text);
+		return parse_vhost(text + 11, a, why);
+	return refuse(why,
+		      "%s: use unix:PATH, tcp:HOST:PORT, vsock:CID:PORT, "
+		      "vhost-user:PATH or fd:N",
+		      text);
+}
+
+int
+addr_parse_vhost(const char *path, const char *fd, const char *tag,
+		 struct addr *ret, char why[256])
+{
+	struct addr a = { .mode = 0600,
+			  .fd = -1,
+			  .protocol = protocol_find("9p", 2),
+			  .is_vhost = true };
+	int r = path ? parse_unix(path, &a, why) : parse_fd(fd, &a, why);
+
+	if (r == 0)
+		r = parse_tag(&a, tag ? tag : DEFAULT_TAG, why);
+	if (r == 0)
+		*ret = a;
+	return r;
 }
 
 int

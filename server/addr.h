@@ -10,6 +10,8 @@
 struct protocol;
 
 enum addr_kind { ADDR_UNIX, ADDR_TCP, ADDR_VSOCK, ADDR_FD };
+/* Bytes of a mount tag, with the final NUL; Linux's driver takes any. */
+#define ADDR_TAG_MAX 64
 
 struct addr {
 	enum addr_kind kind;
@@ -20,6 +22,8 @@ struct addr {
 	char port[16]; /* TCP; digits */
 	uint32_t cid, vsock_port; /* VSOCK; UINT32_MAX: any */
 	int fd; /* FD */
+	bool is_vhost; /* a VMM connects there: UNIX, FD */
+	char tag[ADDR_TAG_MAX]; /* of its device */
 };
 
 /*
@@ -27,5 +31,8 @@ struct addr {
  * wrong and what would be right.
  */
 int addr_parse(const char *text, struct addr *ret, char why[256]);
+/* That of --socket-path, or else --fd, with --tag or NULL. */
+int addr_parse_vhost(const char *path, const char *fd, const char *tag,
+		     struct addr *ret, char why[256]);
 
 #endif

@@ -42,6 +42,10 @@ enum option_id {
 	OPT_NBD_LIST,
 	OPT_NBD_READ_ONLY,
 	OPT_NBD_USER,
+	OPT_SOCKET_PATH,
+	OPT_FD,
+	OPT_TAG,
+	OPT_PRINT_CAPABILITIES,
 	OPT_RUN,
 	OPT_LOOPS,
 	OPT_WORKERS,
@@ -95,7 +99,8 @@ static const struct {
 	{ "tree", OPT_TREE, "name=N,K=V,...",
 	  "a tree of its own, attached to by aname N" },
 	{ "listen", OPT_LISTEN, "ADDR",
-	  "[nbd+]unix:PATH, unix:-, tcp:HOST:PORT, vsock:CID:PORT, fd:N" },
+	  "[nbd+]unix:PATH, unix:-, tcp:HOST:PORT, vsock:CID:PORT, fd:N, "
+	  "vhost-user:PATH" },
 	{ "listen-fds", OPT_LISTEN_FDS, "9p|nbd",
 	  "what is spoken on sockets of LISTEN_FDS that do not say" },
 	{ "default-export", OPT_DEFAULT_EXPORT, "NAME",
@@ -105,6 +110,12 @@ static const struct {
 	{ "nbd-read-only", OPT_NBD_READ_ONLY, NULL, "let no NBD client write" },
 	{ "nbd-user", OPT_NBD_USER, "UID[:GID]",
 	  "whose rights NBD clients have" },
+	{ "socket-path", OPT_SOCKET_PATH, "PATH",
+	  "be a virtio-9p device for the VMM that connects there" },
+	{ "fd", OPT_FD, "N", "the same over an inherited socket" },
+	{ "tag", OPT_TAG, "NAME", "the mount tag of that device [veneer]" },
+	{ "print-capabilities", OPT_PRINT_CAPABILITIES, NULL,
+	  "say in JSON what device that is" },
 	{ "run", OPT_RUN, "CMD", "run CMD with $veneer_uri, end when it ends" },
 	{ "loops", OPT_LOOPS, "N", "loop threads [cores, at most 4]" },
 	{ "workers", OPT_WORKERS, "N", "worker threads at most [16]" },
@@ -435,6 +446,18 @@ apply(struct config *c, int id, const char *arg)
 	case OPT_NBD_READ_ONLY:
 	case OPT_NBD_USER:
 		return apply_nbd(c, id, arg);
+	case OPT_SOCKET_PATH:
+		c->vhost.path = arg;
+		return 0;
+	case OPT_FD:
+		c->vhost.fd = arg;
+		return 0;
+	case OPT_TAG:
+		c->vhost.tag = arg;
+		return 0;
+	case OPT_PRINT_CAPABILITIES:
+		config_print_capabilities();
+		return 1;
 	case OPT_RUN:
 		c->run = arg;
 		return 0;
@@ -467,6 +490,12 @@ apply(struct config *c, int id, const char *arg)
 	default:
 		return parse_limit(c, id, arg);
 	}
+}
+
+void
+config_print_capabilities(void)
+{
+	puts("{\n  \"type\": \"9p\"\n}");
 }
 
 /* The known option that @text, "--something", looks most like. */
@@ -512,6 +541,12 @@ check(struct config *c)
 	if (c->nr_trees == 0)
 		return config_refuse("nothing to serve: give --lower DIR, or "
 				     "--tree (see veneer serve --help)");
+	if (c->vhost.path && c->vhost.fd)
+		return config_refuse(
+			"--socket-path and --fd exclude each other");
+	if (c->vhost.tag && !c->vhost.path && !c->vhost.fd)
+		return config_refuse("--tag is for --socket-path and --fd; "
+				     "--listen vhost-user:PATH has tag=");
 	if (c->run && c->is_daemon)
 		return config_refuse("--run and --daemon exclude each other");
 	return tls_config_check(&c->tls, &why) < 0 ? config_refuse("%s", why)

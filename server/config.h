@@ -30,6 +30,10 @@ struct config {
 	unsigned nr_listens;
 	/* What inherited sockets without a name of ours speak; NULL: guess. */
 	const struct protocol *listen_fds;
+	/* The device of a back-end program (vhost-user.rst): borrowed, or NULL */
+	struct {
+		const char *path, *fd, *tag;
+	} vhost;
 	const char *run; /* borrowed, or NULL */
 	const char *default_export; /* borrowed, or NULL */
 	const char *nbd_list; /* borrowed: a pattern; NULL: nothing */
@@ -82,6 +86,9 @@ int config_refuse(const char *format, ...)
 
 /* The options with a line each, as --help prints them. */
 void config_usage(void);
+
+/* What vhost-user.json calls VhostUserBackendCapabilities, to stdout. */
+void config_print_capabilities(void);
 
 /*
  * Cut the next "key" or "key=value" off an option string of QEMU's form

@@ -8,6 +8,7 @@
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -143,6 +144,8 @@ event_fatal(void *owner, const char *why)
 {
 	struct conn *c = owner;
 
+	if (c->ops->fail && c->ops->fail(c, why))
+		return;
 	c->fatal = why;
 	/* From a completion nobody looks at the flag: hang up from there. */
 	conn_flush_later(c);
@@ -292,6 +295,7 @@ session_for(struct conn *c)
 		.append_strict = cfg->append == APPEND_STRICT,
 		.append_positional = cfg->append == APPEND_POSITIONAL,
 		.tls = cfg->tls.mode,
+		.answers_early = c->ops == &vhost_ops,
 	};
 
 	return c->protocol->session_new(&sc);
@@ -308,6 +312,7 @@ conn_new(struct loop *l, int fd, const struct conn_origin *origin)
 		c->fd = fd;
 		c->ops = origin->transport;
 		c->protocol = origin->protocol;
+		memcpy(c->tag, origin->tag, sizeof(c->tag));
 		pool_lane_init(&c->lane);
 		c->id = atomic_fetch_add(&s->next_conn_id, 1) + 1;
 		c->session = session_for(c);
@@ -324,6 +329,22 @@ conn_new(struct loop *l, int fd, const struct conn_origin *origin)
 	if (c->ops->start(c) < 0)
 		event_fatal(c, "closed: no memory");
 	log_line(LOG_INFO, "conn=%llu connected", (unsigned long long)c->id);
+}
+
+int
+conn_renew_session(struct conn *c)
+{
+	struct session *old = c->session;
+
+	if (!conn_is_idle(c))
+		return -EBUSY;
+	c->session = session_for(c);
+	if (!c->session) {
+		c->session = old;
+		return -ENOMEM;
+	}
+	c->protocol->session_free(old);
+	return 0;
 }
 
 void

@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+#include "addr.h"
 #include "loop.h"
 #include "pool.h"
 #include "protocol.h"
@@ -47,14 +48,26 @@ struct conn_ops {
 	void (*resume)(struct conn *c);
 	/* Leave loop.turns, and handle what was received. */
 	void (*take_turn)(struct conn *c);
+	/*
+	 * For who is in loop.polled: look whether something has come, which
+	 * nobody tells of. @is_last: leave loop.polled.
+	 */
+	void (*poll)(struct conn *c, bool is_last);
+	/*
+	 * The client broke a rule. True: that was seen to, and the connection
+	 * goes on. NULL: it ends.
+	 */
+	bool (*fail)(struct conn *c, const char *why);
 };
 
-extern const struct conn_ops stream_ops;
+extern const struct conn_ops stream_ops; /* transport-stream.c */
+extern const struct conn_ops vhost_ops; /* transport-vhost.c */
 
 /* Where a connection comes from: what its listener knows of it. */
 struct conn_origin {
 	const struct protocol *protocol;
 	const struct conn_ops *transport;
+	char tag[ADDR_TAG_MAX]; /* of vhost_ops */
 };
 
 struct conn {
@@ -63,6 +76,7 @@ struct conn {
 	LIST_ENTRY(conn) by_loop;
 	LIST_ENTRY(conn) by_dirty;
 	bool is_dirty;
+	LIST_ENTRY(conn) by_polled; /* the transport knows whether it is */
 	uint64_t id; /* unique in the server */
 	const struct protocol *protocol;
 	struct session *session; /* owned */
@@ -80,9 +94,9 @@ struct conn {
 	TAILQ_ENTRY(conn) by_turn;
 	double new_since; /* connected, and not begun; or 0 */
 	double rx_since, tx_since; /* of half a frame, half a reply; or 0 */
+	ev_io reader, writer; /* of fd */
 
 	/* stream */
-	ev_io reader, writer;
 	struct buffer *rx; /* counted */
 	size_t rx_pos, rx_len; /* parsed; received */
 	uint64_t rx_rest; /* still to come, and to be thrown away */
@@ -95,6 +109,10 @@ struct conn {
 	/* TLS, once the session wanted it */
 	double tls_since; /* shaking hands, or about to; or 0 */
 	struct tls_session *tls; /* owned; NULL: plain */
+
+	/* vhost */
+	struct vhost *vhost; /* owned */
+	char tag[ADDR_TAG_MAX]; /* const */
 };
 
 /* Serve @fd (taken over, also on failure). */
@@ -103,6 +121,11 @@ void conn_new(struct loop *l, int fd, const struct conn_origin *origin);
 void conn_close(struct conn *c);
 /* Have loop_flush() send what is queued, resume the session, reap. */
 void conn_flush_later(struct conn *c);
+/*
+ * A session that knows nothing of what was before; nothing is in flight.
+ * Returns 0, -EBUSY (something is), -ENOMEM.
+ */
+int conn_renew_session(struct conn *c);
 /* Free @c if it was closed and everything came back. */
 void conn_reap(struct conn *c);
 /* Nothing in flight, nothing to be sent. */

@@ -53,7 +53,7 @@ listen_fd(struct server *s, const struct addr *a)
 	l->is_connected = !listening;
 	if (listening)
 		find_path(l);
-	listener_name(l, "fd:%d", a->fd);
+	listener_name(l, "%sfd:%d", a->is_vhost ? "vhost-user:" : "", a->fd);
 	return 0;
 }
 

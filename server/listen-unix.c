@@ -84,7 +84,7 @@ listen_unix(struct server *s, struct addr *a)
 		return -ENOMEM;
 	if (strcmp(a->path, "-") == 0)
 		r = make_private(l, a);
-	listener_name(l, "unix:%s", a->path);
+	listener_name(l, "%s:%s", a->is_vhost ? "vhost-user" : "unix", a->path);
 	if (r == 0)
 		r = bind_unix(fd, a->path, a->mode);
 	if (r == -EADDRINUSE)

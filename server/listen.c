@@ -42,7 +42,9 @@ listener_new(struct server *s, int fd, const struct addr *a)
 	l->server = s;
 	l->fd = fd;
 	l->kind = a->kind;
-	l->protocol = a->protocol;
+	l->origin.protocol = a->protocol;
+	l->origin.transport = a->is_vhost ? &vhost_ops : &stream_ops;
+	memcpy(l->origin.tag, a->tag, sizeof(l->origin.tag));
 	LIST_INSERT_HEAD(&s->listeners, l, by_server);
 	return l;
 }
@@ -63,7 +65,23 @@ listener_name(struct listener *l, const char *format, ...)
 bool
 listener_is_nbd(const struct listener *l)
 {
-	return strcmp(l->protocol->name, "nbd") == 0;
+	return strcmp(l->origin.protocol->name, "nbd") == 0;
+}
+
+static int
+open_addr(struct server *s, struct addr *a)
+{
+	switch (a->kind) {
+	case ADDR_UNIX:
+		return listen_unix(s, a);
+	case ADDR_TCP:
+		return listen_tcp(s, a);
+	case ADDR_VSOCK:
+		return listen_vsock(s, a);
+	case ADDR_FD:
+		return listen_fd(s, a);
+	}
+	return -EINVAL;
 }
 
 int
@@ -76,17 +94,23 @@ listen_open(struct server *s, const char *text)
 		log_line(LOG_ERR, "--listen %s", why);
 		return -EINVAL;
 	}
-	switch (a.kind) {
-	case ADDR_UNIX:
-		return listen_unix(s, &a);
-	case ADDR_TCP:
-		return listen_tcp(s, &a);
-	case ADDR_VSOCK:
-		return listen_vsock(s, &a);
-	case ADDR_FD:
-		return listen_fd(s, &a);
+	return open_addr(s, &a);
+}
+
+int
+listen_open_vhost(struct server *s)
+{
+	const struct config *c = s->config;
+	struct addr a;
+	char why[256];
+
+	if (addr_parse_vhost(c->vhost.path, c->vhost.fd, c->vhost.tag, &a,
+			     why) < 0) {
+		log_line(LOG_ERR, "--%s: %s",
+			 c->vhost.path ? "socket-path" : "fd", why);
+		return -EINVAL;
 	}
-	return -EINVAL;
+	return open_addr(s, &a);
 }
 
 /* --- Accepting -------------------------------------------------------------------- */
@@ -94,8 +118,6 @@ listen_open(struct server *s, const char *text)
 static void
 hand_over(struct listener *ls, int fd)
 {
-	const struct conn_origin origin = { .protocol = ls->protocol,
-					    .transport = &stream_ops };
 	struct server *s = ls->server;
 	struct loop *best = s->loops[0];
 	int one = 1;
@@ -118,7 +140,7 @@ hand_over(struct listener *ls, int fd)
 			best = s->loops[i];
 	atomic_fetch_add(&s->nr_conns, 1);
 	atomic_fetch_add(&best->nr_conns, 1);
-	loop_give(best, fd, &origin);
+	loop_give(best, fd, &ls->origin);
 }
 
 static void

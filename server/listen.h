@@ -5,14 +5,14 @@
 
 #include <ev.h>
 
-#include "addr.h"
+#include "conn.h"
 #include "loop.h"
 #include "server.h"
 
 struct listener {
 	LIST_ENTRY(listener) by_server;
 	struct server *server; /* borrowed */
-	const struct protocol *protocol; /* const */
+	struct conn_origin origin; /* const: of what comes in there */
 	int fd; /* owned */
 	ev_io acceptor;
 	ev_timer pause; /* out of descriptors: no accept until it rings */
@@ -33,6 +33,8 @@ struct listener {
 int listen_open(struct server *s, const char *text);
 /* Does it speak NBD? Else it is 9P. */
 bool listener_is_nbd(const struct listener *l);
+/* Likewise that of --socket-path or --fd, one of which was given. */
+int listen_open_vhost(struct server *s);
 /* The sockets that systemd or libnbd passed; returns how many, or errno. */
 int listen_inherited(struct server *s);
 /* Begin to accept. Before loops run, or on loop 0. */

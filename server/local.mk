@@ -61,12 +61,22 @@ libserver_a_SOURCES = \
 	%D%/transport-send.c \
 	%D%/transport-stream.c \
 	%D%/transport-tls.c \
+	%D%/transport-vhost.c \
 	%D%/uri.c \
 	%D%/uri.h \
 	%D%/verb-check.c \
 	%D%/verb-settle.c \
 	%D%/verb.c \
 	%D%/verb.h \
+	%D%/vhost-chain.c \
+	%D%/vhost-memory.c \
+	%D%/vhost-msg.c \
+	%D%/vhost-msg.h \
+	%D%/vhost-queue.c \
+	%D%/vhost-request.c \
+	%D%/vhost-request.h \
+	%D%/vhost-vring.c \
+	%D%/vhost.h \
 	%D%/vring.c \
 	%D%/vring.h
 # GnuTLS is known to these alone.

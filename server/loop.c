@@ -79,10 +79,19 @@ static void
 on_spin(struct ev_loop *ev, ev_idle *w, int revents)
 {
 	struct loop *l = w->data;
+	struct conn *c, *next;
+	bool is_last;
 
 	(void)revents;
-	if (TAILQ_EMPTY(&l->turns) && loop_clock_ns() >= l->spin_until_ns)
-		ev_idle_stop(ev, w);
+	l->stamp_ns = loop_clock_ns();
+	is_last = TAILQ_EMPTY(&l->turns) && l->stamp_ns >= l->spin_until_ns;
+	if (is_last)
+		ev_idle_stop(ev, w); /* who finds something starts it again */
+	for (c = LIST_FIRST(&l->polled); c; c = next) {
+		next = LIST_NEXT(c, by_polled);
+		c->ops->poll(c, is_last);
+	}
+	loop_flush(l);
 }
 
 /*
@@ -230,6 +239,7 @@ loop_new(struct server *server)
 		server->config->max_total_bytes / server->config->nr_loops;
 	LIST_INIT(&l->conns);
 	LIST_INIT(&l->dirty);
+	LIST_INIT(&l->polled);
 	TAILQ_INIT(&l->turns);
 	STAILQ_INIT(&l->completed);
 	STAILQ_INIT(&l->incoming);

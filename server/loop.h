@@ -41,6 +41,7 @@ struct loop {
 	/* Those with more to do that let others go first, in order. */
 	TAILQ_HEAD(turn_list, conn) turns;
 	struct buffer_cache buffers;
+	LIST_HEAD(, conn) polled; /* spin looks at them; leave by themselves */
 	uint64_t stamp_ns; /* the last look at the clock */
 	uint64_t suspect_until_ns; /* see run_inline() in conn.c */
 	bool is_stopping;

@@ -42,7 +42,15 @@ int
 main(int argc, char **argv)
 {
 	const char *verb = argc > 1 ? argv[1] : "";
+	int i;
 
+	/* Whatever else is said, as vhost-user.rst wants it. */
+	for (i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "--print-capabilities") == 0) {
+			config_print_capabilities();
+			return EXIT_OK;
+		}
+	}
 	if (strcmp(verb, "serve") == 0)
 		return verb_serve(argc - 1, argv + 1);
 	if (strcmp(verb, "check") == 0)
@@ -57,6 +65,9 @@ main(int argc, char **argv)
 		usage(stdout);
 		return EXIT_OK;
 	}
+	/* Who starts back ends knows of no verb. */
+	if (strncmp(verb, "--", 2) == 0)
+		return verb_serve(argc, argv);
 	if (*verb)
 		log_line(LOG_ERR, "unknown command \"%s\": see veneer --help",
 			 verb);

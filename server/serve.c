@@ -20,6 +20,7 @@
 #include "conn.h"
 #include "copier.h"
 #include "groups.h"
+#include "guest-fault.h"
 #include "listen.h"
 #include "notify.h"
 #include "pool.h"
@@ -165,6 +166,7 @@ prepare_process(void)
 		(void)setrlimit(RLIMIT_NOFILE, &lim);
 	}
 	drop_sys_resource();
+	guest_fault_init();
 }
 
 /* --- Pool and loops ----------------------------------------------------------- */
@@ -264,7 +266,9 @@ open_listeners(struct server *s)
 
 	for (i = 0; i < c->nr_listens && r == 0; i++)
 		r = listen_open(s, c->listens[i]);
-	if (c->nr_listens == 0) {
+	if (r == 0 && (c->vhost.path || c->vhost.fd))
+		r = listen_open_vhost(s);
+	else if (r == 0 && c->nr_listens == 0) {
 		r = listen_inherited(s);
 		if (r == 0)
 			r = listen_open(s, "unix:-");

@@ -321,6 +321,8 @@ receive(struct session *s, struct msg *msg, uint8_t type, uint16_t tag)
 static uint32_t
 frame_max(const struct session *s)
 {
+	if (!s->msize && s->config.answers_early)
+		return s->config.max_msize;
 	return s->msize ? s->msize : P9_MSIZE_UNNEGOTIATED;
 }
 
@@ -346,7 +348,8 @@ session_receive(struct session *s, struct msg *msg)
 	if (msg->in_len > frame_max(s)) {
 		p9_fatal(s, "a message of an impossible length");
 		p9_refuse(s, msg);
-	} else if (!s->had_version && p9_msg_type(msg) != P9_TVERSION) {
+	} else if (!s->had_version && !s->config.answers_early &&
+		   p9_msg_type(msg) != P9_TVERSION) {
 		p9_fatal(s, "the first message is not Tversion");
 		p9_refuse(s, msg);
 	} else {

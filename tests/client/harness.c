@@ -65,10 +65,11 @@ harness_restart(struct harness *h, const char *options)
 	(void)snprintf(cmd, sizeof(cmd),
 		       "exec \"${VENEER:-./veneer}\" serve --lower %s/lower "
 		       "--upper %s/upper --listen unix:%s "
-		       "--listen nbd+unix:%s --log-level warning "
+		       "--listen nbd+unix:%s --listen "
+		       "vhost-user:%s/vhost,tag=test --log-level warning "
 		       "${VENEER_TEST_FDS:+-o test-fds=$VENEER_TEST_FDS} "
 		       "%s 2>>%s/log",
-		       h->root, h->root, h->socket, h->nbd_socket,
+		       h->root, h->root, h->socket, h->nbd_socket, h->root,
 		       options ? options : "", h->root);
 	h->pid = fork();
 	if (h->pid == 0) {
@@ -182,4 +183,16 @@ harness_nr_fds(const struct harness *h)
 	if (d)
 		(void)closedir(d);
 	return nr;
+}
+
+void
+harness_wait_fds(const struct harness *h, unsigned want)
+{
+	unsigned i, nr = harness_nr_fds(h);
+
+	for (i = 0; i < 1000 && nr > want; i++) {
+		sleep_ms(10);
+		nr = harness_nr_fds(h);
+	}
+	CHECK(nr <= want);
 }

@@ -13,7 +13,7 @@
 #include "p9.h"
 
 struct harness {
-	char root[64]; /* lower, upper, upper.work, sockets, log */
+	char root[64]; /* lower, upper, upper.work, sockets, vhost, log */
 	char socket[96], nbd_socket[96];
 	pid_t pid;
 };
@@ -33,6 +33,8 @@ void harness_attach(struct harness *h, struct p9 *c, uint32_t uid);
 /* Is the server there and does it answer a fresh client? */
 void harness_check_alive(struct harness *h);
 unsigned harness_nr_fds(const struct harness *h);
+/* Wait until it is no more than @want: within 10 s it must be so. */
+void harness_wait_fds(const struct harness *h, unsigned want);
 /* A shell command in root: must succeed. */
 void harness_sh(const struct harness *h, const char *cmd);
 

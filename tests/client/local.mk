@@ -7,5 +7,9 @@ libp9client_a_SOURCES = \
 	%D%/nbd.c \
 	%D%/nbd.h \
 	%D%/p9-calls.c \
+	%D%/p9-carrier.h \
 	%D%/p9.c \
-	%D%/p9.h
+	%D%/p9.h \
+	%D%/vhost-front.c \
+	%D%/vhost-front.h \
+	%D%/vhost-guest.c

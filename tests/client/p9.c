@@ -11,6 +11,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "p9-carrier.h"
 #include "p9.h"
 
 static int
@@ -192,6 +193,8 @@ p9_send_raw(struct p9 *c, const void *p, size_t len)
 	const char *s = p;
 	ssize_t n;
 
+	if (c->carrier)
+		return c->carrier->send(c->carrier_ctx, p, len);
 	while (len > 0) {
 		n = send(c->fd, s, len, MSG_NOSIGNAL);
 		if (n < 0 && errno == EINTR)
@@ -247,6 +250,19 @@ p9_receive_buffered(struct p9 *c, struct p9_reply *ret)
 	return true;
 }
 
+static ssize_t
+receive_some(struct p9 *c)
+{
+	size_t max = c->in_max - c->in_len;
+	ssize_t n;
+
+	if (c->carrier)
+		return c->carrier->receive(c->carrier_ctx, c->in + c->in_len,
+					   max);
+	n = recv(c->fd, c->in + c->in_len, max, 0);
+	return n < 0 ? -errno : n;
+}
+
 int
 p9_receive(struct p9 *c, struct p9_reply *ret)
 {
@@ -266,11 +282,11 @@ p9_receive(struct p9 *c, struct p9_reply *ret)
 			c->in = grow(c->in, want);
 			c->in_max = want;
 		}
-		n = recv(c->fd, c->in + c->in_len, c->in_max - c->in_len, 0);
-		if (n < 0 && errno == EINTR)
+		n = receive_some(c);
+		if (n == -EINTR)
 			continue;
 		if (n <= 0)
-			return n == 0 ? -ECONNRESET : -errno;
+			return n == 0 ? -ECONNRESET : (int)n;
 		c->in_len += (size_t)n;
 	}
 	return ret->body ? 0 : -EPROTO;

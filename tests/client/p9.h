@@ -38,8 +38,12 @@ struct p9_dirent {
 	char name[256];
 };
 
+struct p9_carrier;
+
 struct p9 {
 	int fd;
+	const struct p9_carrier *carrier; /* instead of fd; or NULL */
+	void *carrier_ctx;
 	uint32_t msize;
 	uint16_t next_tag;
 	uint32_t next_fid; /* for p9_fid() */

@@ -30,6 +30,11 @@ e2e_programs = \
 	%D%/test-slow-clients \
 	%D%/test-sync \
 	%D%/test-unlinked \
+	%D%/test-vhost \
+	%D%/test-vhost-hostile \
+	%D%/test-vhost-life \
+	%D%/test-vhost-racing \
+	%D%/test-vhost-requests \
 	%D%/test-writeback-fid
 e2e_scripts = \
 	%D%/test-check.sh \
@@ -177,3 +182,23 @@ E2E_LDADD = libp9client.a
 %C%_test_writeback_fid_SOURCES = %D%/test-writeback-fid.c
 %C%_test_writeback_fid_CPPFLAGS = $(E2E_CPPFLAGS)
 %C%_test_writeback_fid_LDADD = $(E2E_LDADD)
+
+%C%_test_vhost_SOURCES = %D%/test-vhost.c
+%C%_test_vhost_CPPFLAGS = $(E2E_CPPFLAGS)
+%C%_test_vhost_LDADD = $(E2E_LDADD)
+
+%C%_test_vhost_hostile_SOURCES = %D%/test-vhost-hostile.c
+%C%_test_vhost_hostile_CPPFLAGS = $(E2E_CPPFLAGS)
+%C%_test_vhost_hostile_LDADD = $(E2E_LDADD)
+
+%C%_test_vhost_requests_SOURCES = %D%/test-vhost-requests.c
+%C%_test_vhost_requests_CPPFLAGS = $(E2E_CPPFLAGS)
+%C%_test_vhost_requests_LDADD = $(E2E_LDADD)
+
+%C%_test_vhost_life_SOURCES = %D%/test-vhost-life.c
+%C%_test_vhost_life_CPPFLAGS = $(E2E_CPPFLAGS)
+%C%_test_vhost_life_LDADD = $(E2E_LDADD)
+
+%C%_test_vhost_racing_SOURCES = %D%/test-vhost-racing.c
+%C%_test_vhost_racing_CPPFLAGS = $(E2E_CPPFLAGS)
+%C%_test_vhost_racing_LDADD = $(E2E_LDADD)

@@ -44,11 +44,18 @@ refused 2 'there is no TLS' serve --lower lower --tls-priority NORMAL
 refused 2 'auto, strict' serve --lower lower --append maybe
 refused 2 'error, warning' serve --lower lower --log-level loud
 refused 2 'use unix:PATH' serve --lower lower --listen file:x
-refused 2 'not supported' serve --lower lower --listen vhost-user:x
+refused 2 'there is no such device' serve --lower lower --listen nbd+vhost-user:x
 refused 2 'use 9p or nbd' serve --lower lower --listen smb+unix:x
 refused 2 'use 9p or nbd' serve --lower lower --listen-fds smb
 refused 2 'use tcp:HOST:PORT' serve --lower lower --listen tcp:127.0.0.1
 refused 2 'use vsock:CID:PORT' serve --lower lower --listen vsock:any
+refused 2 'needs a path' serve --lower lower --listen vhost-user:-
+refused 2 'use 1 to 63 bytes' serve --lower lower --listen vhost-user:x,tag=
+refused 2 'unknown address option' serve --lower lower --listen unix:x,tag=y
+refused 2 'exclude each other' --lower lower --socket-path x --fd 3
+refused 2 'tag is for' serve --lower lower --tag x
+refused 2 'no such descriptor' serve --lower lower --fd 99
+refused 2 'use 1 to 63 bytes' serve --lower lower --socket-path x --tag ''
 refused 2 'the port' serve --lower lower --listen tcp:127.0.0.1:x
 refused 2 '9P has neither.*allow-remote' serve --lower lower --listen tcp:0.0.0.0:0
 refused 2 'NBD has neither.*allow-remote' serve --lower lower --listen nbd+tcp:0.0.0.0:0
@@ -57,6 +64,13 @@ refused 2 'no such descriptor' serve --lower lower --listen fd:99
 refused 2 'give it a name' serve --tree lower=lower
 refused 2 'two trees called' serve --tree name=a,lower=lower --tree name=a,lower=lower
 refused 1 '/none' serve --lower /none
+for verb in "" serve; do
+	"$VENEER" $verb --print-capabilities --bad >out || fail "$verb: capabilities"
+	python3 -c 'import json; assert json.load(open("out")) == {"type": "9p"}' ||
+		fail "$verb: --print-capabilities says $(cat out)"
+done
+"$VENEER" --socket-path sock,x --tag t --lower lower --run 'test -S sock,x' ||
+	fail "--socket-path"
 [ "$("$VENEER" --version)" = "veneer 0.1.0" ] || fail "--version"
 
 "$VENEER" serve --help | grep -o -- ' --[a-z-]*' | sort -u >in-help

@@ -31,7 +31,10 @@ struct fixture {
 static int
 connected(struct fixture *f)
 {
-	static const struct conn_origin origin = { &protocol_9p, &stream_ops };
+	static const struct conn_origin origin = {
+		.protocol = &protocol_9p,
+		.transport = &stream_ops,
+	};
 	int fds[2];
 
 	assert_int_equal(

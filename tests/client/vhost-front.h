@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A VMM and its guest, for tests of the vhost-user back end: a front end with
+ * one region or two of memory, a queue in it, and a 9P client over that queue.
+ * Layouts and numbers are its own, from QEMU's vhost-user.rst and virtio 1.2.
+ * Everything dies with a message (CHECK) that is not as it must be.
+ */
+#ifndef VENEER_TESTS_CLIENT_VHOST_FRONT_H
+#define VENEER_TESTS_CLIENT_VHOST_FRONT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "p9.h"
+
+#define FRONT_QUEUE 128 /* descriptors */
+#define FRONT_SLOTS 16 /* requests in flight */
+#define FRONT_SLOT_DESCS (FRONT_QUEUE / FRONT_SLOTS)
+#define FRONT_SLOT_SIZE ((size_t)512 << 10) /* request, reply, table */
+#define FRONT_RINGS_SIZE ((size_t)64 << 10)
+#define FRONT_MEMORY (FRONT_RINGS_SIZE + FRONT_SLOTS * FRONT_SLOT_SIZE)
+/* Addresses as the guest and as the VMM have them. */
+#define FRONT_GUEST UINT64_C(0x100000000)
+#define FRONT_USER UINT64_C(0x7f0000000000)
+/* The second region follows in the guest only. */
+#define FRONT_SEAM (FRONT_RINGS_SIZE + FRONT_SLOT_SIZE / 4)
+
+enum {
+	FRONT_INDIRECT = 1u << 0,
+	FRONT_EVENT_IDX = 1u << 1,
+	FRONT_TWO_REGIONS = 1u << 2,
+	FRONT_MEM_SLOTS = 1u << 3, /* ADD_MEM_REG instead of a table */
+	FRONT_INFLIGHT = 1u << 4,
+	FRONT_STATUS = 1u << 5, /* with a socket for the back end */
+	FRONT_SMALL_PIECES = 1u << 6, /* indirect: 1000 bytes, then a gap */
+};
+
+struct front_desc {
+	uint64_t addr;
+	uint32_t len;
+	uint16_t flags, next;
+};
+
+struct front_used {
+	uint32_t id, len;
+};
+
+struct vhost_front {
+	int fd; /* the control socket */
+	unsigned flags; /* FRONT_* */
+	int mem_fd, kick, call, backend; /* backend: our end; -1 */
+	int inflight_fd;
+	uint64_t inflight_len;
+	uint8_t *mem; /* FRONT_MEMORY */
+	struct front_desc *desc; /* in mem, as all here */
+	uint16_t *avail; /* flags, idx, ring, used_event */
+	uint16_t *used; /* flags, idx, elements, avail_event */
+	uint16_t avail_idx, used_seen;
+	uint32_t slots; /* bits of those in use */
+	size_t head_len[FRONT_SLOTS]; /* of their replies: in one piece */
+	uint8_t *reply; /* owned: the last one taken */
+	struct p9 p9; /* a client over the queue */
+};
+
+/* --- The VMM --- */
+
+/* Connect to @path and make memory; nothing is said yet. */
+void front_connect(struct vhost_front *f, const char *path, unsigned flags);
+/* All that a VMM says until the queue is live. */
+void front_setup(struct vhost_front *f);
+/* front_connect(), front_setup(), and a session: root on fid 0. */
+void front_open(struct vhost_front *f, const char *path, unsigned flags);
+void front_close(struct vhost_front *f);
+/* Connect again, where the server is another one; the guest notices nothing. */
+void front_reconnect(struct vhost_front *f, const char *path);
+
+/* One request, with descriptors. */
+void front_send(struct vhost_front *f, uint32_t request, uint32_t flags,
+		const void *payload, uint32_t len, const int *fds, unsigned nr);
+/* The same, to be acknowledged: 0, or not. */
+uint64_t front_ask(struct vhost_front *f, uint32_t request, const void *payload,
+		   uint32_t len, const int *fds, unsigned nr);
+/* A reply to @request: its payload's length. *@ret_fd: -1, or a descriptor. */
+uint32_t front_reply(struct vhost_front *f, uint32_t request, void *payload,
+		     uint32_t max, int *ret_fd);
+/* A request without payload that is answered with a number. */
+uint64_t front_get(struct vhost_front *f, uint32_t request);
+/* Has the server hung up? Waits for it. */
+bool front_is_hung_up(struct vhost_front *f);
+/* Number, place, base, descriptors, enable. */
+void front_start_queue(struct vhost_front *f, uint16_t base);
+/* GET_VRING_BASE. */
+uint16_t front_stop_queue(struct vhost_front *f);
+void front_set_memory(struct vhost_front *f);
+
+/* --- The guest --- */
+
+/* An address of the guest for what is at @off of its memory. */
+uint64_t front_addr(size_t off);
+uint8_t *front_slot(struct vhost_front *f, unsigned slot);
+void front_set_desc(struct vhost_front *f, unsigned i, uint64_t addr,
+		    uint32_t len, uint16_t flags, uint16_t next);
+/* Put @head into the ring, and kick if the device wants it. */
+void front_offer(struct vhost_front *f, uint16_t head);
+void front_kick(struct vhost_front *f);
+/* Wait for the next that comes back; it must within 10 s. */
+struct front_used front_wait(struct vhost_front *f);
+/* Has one? */
+bool front_has_used(const struct vhost_front *f);
+/* Empty the rings, as a driver does after a reset. */
+void front_clear_rings(struct vhost_front *f);
+/*
+ * Offer the message @p, with room for @room bytes of reply. Returns its slot,
+ * the head is slot * FRONT_SLOT_DESCS.
+ */
+unsigned front_put_message(struct vhost_front *f, const void *p, size_t len,
+			   size_t room);
+/* The reply in @slot, which is free then. */
+const uint8_t *front_take_reply(struct vhost_front *f, unsigned slot);
+
+#endif

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A guest that changes everything while the device looks at it: descriptors,
+ * indices, requests, lengths. Each device breaks sooner or later; the server
+ * and its other clients never notice.
+ */
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "harness.h"
+#include "vhost-front.h"
+
+#define NR_DEVICES 30
+#define NR_OFFERS 400
+
+static atomic_bool is_over;
+
+/* Small numbers mostly: they are the ones that get far. */
+static uint32_t
+some(uint32_t *state)
+{
+	*state = *state * 1103515245 + 12345;
+	return *state >> 16;
+}
+
+static void *
+scribble(void *arg)
+{
+	struct vhost_front *f = arg;
+	volatile struct front_desc *d = f->desc;
+	volatile uint8_t *message = front_slot(f, 0);
+	uint32_t state = (uint32_t)f->fd + 1, r;
+
+	while (!atomic_load(&is_over)) {
+		r = some(&state);
+		switch (some(&state) % 8) {
+		case 0:
+			d[r % 4].len = r % 64;
+			break;
+		case 1:
+			d[r % 4].flags = (uint16_t)(r % 8);
+			break;
+		case 2:
+			d[r % 4].next = (uint16_t)(r % 5);
+			break;
+		case 3:
+			d[r % 4].addr = front_addr(FRONT_RINGS_SIZE + r % 64);
+			break;
+		default:
+			message[r % 32] = (uint8_t)some(&state);
+			break;
+		}
+		/* Right again, for most of the time. */
+		front_set_desc(f, 0, front_addr(FRONT_RINGS_SIZE), 32, 1, 1);
+		front_set_desc(f, 1, front_addr(FRONT_RINGS_SIZE + 4096), 4096,
+			       2, 0);
+	}
+	return NULL;
+}
+
+static bool
+has_ended(struct vhost_front *f)
+{
+	char byte;
+
+	return recv(f->backend, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+}
+
+/* A driver has so many descriptors and no more. */
+static bool
+is_full(const struct vhost_front *f)
+{
+	uint16_t used = __atomic_load_n(&f->used[1], __ATOMIC_ACQUIRE);
+
+	return (uint16_t)(f->avail_idx - used) > FRONT_QUEUE / 2;
+}
+
+static void
+race(const char *path)
+{
+	static const uint8_t walk[] = { 20, 0, 0, 0, 110, 1, 0, 0, 0, 0,
+					0,  9, 0, 0, 0,   1, 0, 1, 0, 'x' };
+	struct vhost_front f;
+	pthread_t thread;
+	unsigned i;
+
+	front_open(&f, path, FRONT_INDIRECT | FRONT_STATUS);
+	atomic_store(&is_over, false);
+	CHECK_EQ(0, pthread_create(&thread, NULL, scribble, &f));
+	for (i = 0; i < NR_OFFERS && !has_ended(&f); i++) {
+		memcpy(front_slot(&f, 0), walk, sizeof(walk));
+		front_offer(&f, 0);
+		while (is_full(&f) && !has_ended(&f))
+			(void)sched_yield();
+	}
+	atomic_store(&is_over, true);
+	CHECK_EQ(0, pthread_join(thread, NULL));
+	/* It answers the VMM, whatever its guest did. */
+	(void)front_get(&f, 40);
+	CHECK_EQ(0, front_ask(&f, 34, NULL, 0, NULL, 0));
+	front_close(&f);
+}
+
+int
+main(void)
+{
+	struct harness h;
+	char path[128];
+	unsigned nr_fds, i;
+
+	harness_start(&h, "echo hi >hello", "--loops 1");
+	(void)snprintf(path, sizeof(path), "%s/vhost", h.root);
+	harness_check_alive(&h);
+	nr_fds = harness_nr_fds(&h);
+	for (i = 0; i < NR_DEVICES; i++)
+		race(path);
+	harness_check_alive(&h);
+	harness_wait_fds(&h, nr_fds);
+	harness_end(&h);
+	return 0;
+}
