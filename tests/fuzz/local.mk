@@ -6,7 +6,8 @@ fuzz_replays = \
 	%D%/replay-9p-session \
 	%D%/replay-9p-tree \
 	%D%/replay-nbd-handshake \
-	%D%/replay-nbd-session
+	%D%/replay-nbd-session \
+	%D%/replay-vhost
 check_PROGRAMS += $(fuzz_replays)
 EXTRA_PROGRAMS += %D%/make-nbd-seeds %D%/make-seeds
 FUZZ_CPPFLAGS = $(PROTOCOL_TEST_CPPFLAGS) -I$(top_srcdir)/tests/fuzz
@@ -59,6 +60,16 @@ FUZZ_CPPFLAGS = $(PROTOCOL_TEST_CPPFLAGS) -I$(top_srcdir)/tests/fuzz
 %C%_replay_nbd_session_CPPFLAGS = $(FUZZ_CPPFLAGS)
 %C%_replay_nbd_session_LDADD = libfake.a libprotocol.a
 
+%C%_replay_vhost_SOURCES = \
+	%D%/fuzz-vhost.c \
+	%D%/fuzz.h \
+	%D%/replay-main.c \
+	%D%/stub-session.c \
+	%D%/stub-session.h
+%C%_replay_vhost_CPPFLAGS = $(libserver_a_CPPFLAGS) -I$(top_srcdir)/tests/fuzz
+%C%_replay_vhost_LDADD = libserver.a libprotocol.a liblayers.a $(EV_LIBS) \
+	$(GNUTLS_LIBS)
+
 TESTS += %D%/replay-corpus.sh
 dist_check_SCRIPTS += %D%/replay-corpus.sh
 EXTRA_DIST += \
@@ -66,11 +77,12 @@ EXTRA_DIST += \
 	%D%/corpus-9p-session \
 	%D%/corpus-9p-tree \
 	%D%/corpus-nbd-handshake \
-	%D%/corpus-nbd-session
+	%D%/corpus-nbd-session \
+	%D%/corpus-vhost
 
 FUZZ_CC = clang
 FUZZ_SECONDS = 60
-FUZZ_TARGETS = 9p-decode 9p-session 9p-tree nbd-handshake nbd-session
+FUZZ_TARGETS = 9p-decode 9p-session 9p-tree nbd-handshake nbd-session vhost
 FUZZ_CFLAGS = -std=gnu11 -g -O1 -pthread -fno-sanitize-recover=all \
 	-fsanitize=fuzzer,address,undefined
 # For "" only: <limits.h> is not protocol/9p's.
@@ -79,12 +91,16 @@ FUZZ_9P_FILES = $(libfake_a_SOURCES) $(libprotocol_a_SOURCES)
 FUZZ_TREE_FILES = $(FUZZ_9P_FILES) $(liblayers_a_SOURCES) server/access.c \
 	server/export.c server/groups.c server/run.c tests/fuzz/fuzz-files.c tests/fuzz/fuzz-tree.c
 
+FUZZ_VHOST_FILES = $(libprotocol_a_SOURCES) $(liblayers_a_SOURCES) \
+	$(libserver_a_SOURCES) tests/fuzz/stub-session.c
+
 .PHONY: fuzz fuzz-build
 fuzz-build:
 	$(MKDIR_P) fuzz
 	set -e; for t in $(FUZZ_TARGETS); do \
 		case $$t in \
 		9p-tree) files="$(FUZZ_TREE_FILES)" ;; \
+		vhost) files="$(FUZZ_VHOST_FILES)" ;; \
 		*) files="$(FUZZ_9P_FILES)" ;; \
 		esac; \
 		$(FUZZ_CC) $(FUZZ_CFLAGS) $(AM_CPPFLAGS) \
@@ -92,7 +108,8 @@ fuzz-build:
 				$(FUZZ_INCLUDES)) -o fuzz/fuzz-$$t \
 			$(top_srcdir)/tests/fuzz/fuzz-$$t.c \
 			$$(printf '$(top_srcdir)/%s\n' $$files | \
-				grep '\.c$$'); \
+				grep '\.c$$') $(EV_LIBS) \
+			$(GNUTLS_LIBS); \
 	done
 fuzz: fuzz-build
 	set -e; for t in $(FUZZ_TARGETS); do \

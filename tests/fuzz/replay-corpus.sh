@@ -4,6 +4,6 @@
 # still runs through its target without a fault.
 set -eu
 here=tests/fuzz
-for target in 9p-decode 9p-session 9p-tree nbd-handshake nbd-session; do
+for target in 9p-decode 9p-session 9p-tree nbd-handshake nbd-session vhost; do
 	"./$here/replay-$target" "${srcdir:-.}/$here/corpus-$target"
 done
