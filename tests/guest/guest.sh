@@ -2,8 +2,16 @@
 # Sourced by the jobs in the guest, busybox sh: mounts, and checks that count.
 failures=0
 
-# mount_tree DIR OPTIONS: the server's tree, port from the kernel's command line.
+# mount_tree DIR OPTIONS: the server's tree, over the first of its devices that is
+# not mounted yet, or TCP; which and the port are on the kernel's command line.
 mount_tree() {
+	if [ "$transport" = virtio ]; then
+		mount -t 9p -o "trans=virtio,version=9p2000.L,msize=512000,$2" \
+			veneer0 "$1" 2>/dev/null ||
+			mount -t 9p -o "trans=virtio,version=9p2000.L,msize=512000,$2" \
+				veneer1 "$1"
+		return
+	fi
 	mount -t 9p -o "trans=tcp,port=$port,version=9p2000.L,msize=1048576,$2" \
 		10.0.2.2 "$1"
 }

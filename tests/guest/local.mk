@@ -9,7 +9,8 @@ guest_scripts = \
 	%D%/test-guest-nbd.sh \
 	%D%/test-guest-programs.sh \
 	%D%/test-guest-together.sh \
-	%D%/test-guest-vfs.sh
+	%D%/test-guest-vfs.sh \
+	%D%/test-guest-virtio.sh
 dist_check_SCRIPTS += $(guest_scripts)
 EXTRA_DIST += \
 	%D%/acls.c \
@@ -19,6 +20,7 @@ EXTRA_DIST += \
 	%D%/guest.sh \
 	%D%/held-files.c \
 	%D%/prepare-layers.sh \
+	%D%/qemu.sh \
 	%D%/rig.sh \
 	%D%/suite.sh \
 	%D%/together.c \

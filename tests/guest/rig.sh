@@ -18,6 +18,7 @@
 #                            JOB's environment
 #   rig_accel                what QEMU is run with
 #   RIG_DEVICES              an array: more of QEMU's command line
+#   RIG_PROGRAM              an array: QEMU itself
 #
 # The guest sees the host's loopback as 10.0.2.2 (QEMU's user networking). A
 # line "NAME ARGS" that it writes to its second serial port calls step_NAME in
@@ -27,9 +28,10 @@ RIG_CACHE=${RIG_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/veneer}
 RIG_KERNELS=${RIG_KERNELS:-stable backports newest}
 RIG_NEXT_RELEASE=trixie
 # crc32c_generic is what ext4 asks for by another name, where it is a module.
-RIG_MODULES="virtio_pci virtio_net 9pnet_fd 9p virtio_blk nbd crc32c_generic
-	ext4"
+RIG_MODULES="virtio_pci virtio_net 9pnet_fd 9pnet_virtio 9p virtio_blk nbd
+	crc32c_generic ext4"
 RIG_DEVICES=()
+RIG_PROGRAM=(qemu-system-x86_64)
 RIG_MARK="--8<-- veneer guest"
 
 rig_say() {
@@ -220,7 +222,7 @@ rig_accel() {
 rig_qemu() {
 	local initramfs=$1
 	shift
-	RIG_QEMU=(qemu-system-x86_64 $(rig_accel) -m 768 -smp 2 -nodefaults
+	RIG_QEMU=("${RIG_PROGRAM[@]}" $(rig_accel) -m 768 -smp 2 -nodefaults
 		-display none -no-reboot -kernel "$RIG_KERNEL/vmlinuz"
 		-initrd "$initramfs" -netdev user,id=n0
 		-device virtio-net-pci,netdev=n0 "${RIG_DEVICES[@]}"

@@ -5,6 +5,21 @@ here=$(cd "$(dirname "$0")" && pwd)
 . "$here/rig.sh"
 on_exit '[ -z "${RIG_PID:-}" ] || kill $RIG_PID'
 
+# GUEST_TRANSPORT=virtio: the same over two virtio-9p devices.
+if [ "${GUEST_TRANSPORT:-tcp}" = virtio ]; then
+	. "$here/qemu.sh"
+	qemu_prepare || exit
+	qemu_vhost vhost0 vhost1
+	serve() {
+		"$VENEER" serve "$@" --listen vhost-user:vhost0,tag=veneer0 \
+			--listen vhost-user:vhost1,tag=veneer1 2>>log &
+		server=$!
+		wait_for grep -q 'listening on vhost-user:vhost[01]' log &&
+			wait_for test -S vhost0 && wait_for test -S vhost1 ||
+			fail "the server did not start"
+	}
+fi
+
 # build_tool NAME SOURCE...: static, since it runs in the initramfs too.
 build_tool() {
 	local name=$1
@@ -37,7 +52,8 @@ run_guest() {
 	mkdir -p "$tmp/bin"
 	mapfile -t tools < <(find "$tmp/bin" -type f)
 	rig_initramfs initramfs job "$here/guest.sh" "${tools[@]}" || fail "initramfs"
-	rig_boot initramfs "$seconds" "port=$(server_port)" "$@" >guest-out || {
+	rig_boot initramfs "$seconds" "port=$(server_port)" \
+		"transport=${GUEST_TRANSPORT:-tcp}" "$@" >guest-out || {
 		tail -n 40 guest-out
 		fail "the guest failed"
 	}
