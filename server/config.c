@@ -6,7 +6,6 @@
  */
 #include <errno.h>
 #include <getopt.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -176,93 +175,6 @@ config_usage(void)
 	puts("\nveneer(8) says more.");
 }
 
-int
-config_refuse(const char *format, ...)
-{
-	char line[1024];
-	va_list ap;
-
-	va_start(ap, format);
-	(void)vsnprintf(line, sizeof(line), format, ap);
-	va_end(ap);
-	log_line(LOG_ERR, "%s", line);
-	return -EINVAL;
-}
-
-int
-config_parse_size(const char *text, uint64_t *ret)
-{
-	unsigned long long v;
-	unsigned shift = 0;
-	char *end;
-
-	errno = 0;
-	v = strtoull(text, &end, 10);
-	if (errno || end == text || *text == '-')
-		return -EINVAL;
-	if (*end == 'k' || *end == 'K')
-		shift = 10;
-	else if (*end == 'm' || *end == 'M')
-		shift = 20;
-	else if (*end == 'g' || *end == 'G')
-		shift = 30;
-	if (shift)
-		end++;
-	if (*end || v > UINT64_MAX >> shift)
-		return -EINVAL;
-	*ret = (uint64_t)v << shift;
-	return 0;
-}
-
-static int
-parse_number(const char *option, const char *text, uint64_t min, uint64_t max,
-	     uint64_t *ret)
-{
-	uint64_t v = 0;
-
-	if (config_parse_size(text, &v) < 0 || v < min || v > max)
-		return config_refuse("--%s %s: use a number from %llu to %llu",
-				     option, text, (unsigned long long)min,
-				     (unsigned long long)max);
-	*ret = v;
-	return 0;
-}
-
-static int
-parse_unsigned(const char *option, const char *text, unsigned min, unsigned max,
-	       unsigned *ret)
-{
-	uint64_t v = 0;
-	int r = parse_number(option, text, min, max, &v);
-
-	if (r == 0)
-		*ret = (unsigned)v;
-	return r;
-}
-
-void
-config_next_option(char **rest, char **ret_key, char **ret_value)
-{
-	char *in = *rest, *out = in;
-
-	*ret_key = in;
-	*ret_value = NULL;
-	while (*in) {
-		if (in[0] == ',' && in[1] == ',')
-			in++;
-		else if (*in == ',')
-			break;
-		*out++ = *in++;
-	}
-	*rest = *in ? in + 1 : NULL;
-	*out = '\0';
-	out = strchr(*ret_key, '=');
-	if (out) {
-		*out = '\0';
-		*ret_value = out + 1;
-	}
-}
-
 static int
 add_listen(struct config *c, const char *addr)
 {
@@ -304,35 +216,40 @@ parse_limit(struct config *c, int id, const char *arg)
 
 	switch (id) {
 	case OPT_LOOPS:
-		return parse_unsigned("loops", arg, 1, CONFIG_MAX_LOOPS,
-				      &c->nr_loops);
+		return config_parse_unsigned("loops", arg, 1, CONFIG_MAX_LOOPS,
+					     &c->nr_loops);
 	case OPT_WORKERS:
-		return parse_unsigned("workers", arg, 1, CONFIG_MAX_WORKERS,
-				      &c->max_workers);
+		return config_parse_unsigned(
+			"workers", arg, 1, CONFIG_MAX_WORKERS, &c->max_workers);
 	case OPT_MAX_CONNS:
-		return parse_unsigned("max-connections", arg, 1, 1u << 20,
-				      &c->max_conns);
+		return config_parse_unsigned("max-connections", arg, 1,
+					     1u << 20, &c->max_conns);
 	case OPT_MAX_FIDS:
-		return parse_unsigned("max-fids", arg, 16, 1u << 30,
-				      &c->max_fids);
+		return config_parse_unsigned("max-fids", arg, 16, 1u << 30,
+					     &c->max_fids);
 	case OPT_MAX_INFLIGHT:
-		return parse_unsigned("max-inflight", arg, 1, UINT16_MAX,
-				      &c->max_inflight);
+		return config_parse_unsigned("max-inflight", arg, 1, UINT16_MAX,
+					     &c->max_inflight);
 	case OPT_MAX_INFLIGHT_BYTES:
-		return parse_number("max-inflight-bytes", arg, 64u << 10,
-				    CONFIG_MAX_BYTES, &c->max_inflight_bytes);
+		return config_parse_number("max-inflight-bytes", arg, 64u << 10,
+					   CONFIG_MAX_BYTES,
+					   &c->max_inflight_bytes);
 	case OPT_MAX_TOTAL_BYTES:
-		return parse_number("max-total-bytes", arg, 1u << 20,
-				    CONFIG_MAX_BYTES, &c->max_total_bytes);
+		return config_parse_number("max-total-bytes", arg, 1u << 20,
+					   CONFIG_MAX_BYTES,
+					   &c->max_total_bytes);
 	case OPT_MAX_XATTR_BYTES:
-		return parse_number("max-xattr-bytes", arg, 64u << 10,
-				    CONFIG_MAX_BYTES, &c->max_xattr_bytes);
+		return config_parse_number("max-xattr-bytes", arg, 64u << 10,
+					   CONFIG_MAX_BYTES,
+					   &c->max_xattr_bytes);
 	case OPT_TIMEOUT:
-		return parse_unsigned("timeout", arg, 1, 86400, &c->timeout_s);
+		return config_parse_unsigned("timeout", arg, 1, 86400,
+					     &c->timeout_s);
 	case OPT_POLL:
-		return parse_unsigned("poll-us", arg, 0, 1000, &c->poll_us);
+		return config_parse_unsigned("poll-us", arg, 0, 1000,
+					     &c->poll_us);
 	default:
-		r = parse_number("msize", arg, 4096, 16u << 20, &v);
+		r = config_parse_number("msize", arg, 4096, 16u << 20, &v);
 		if (r == 0)
 			c->max_msize = (uint32_t)v;
 		return r;

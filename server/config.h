@@ -100,4 +100,13 @@ void config_next_option(char **rest, char **ret_key, char **ret_value);
 /* Bytes with an optional k, M or G; -EINVAL. */
 int config_parse_size(const char *text, uint64_t *ret);
 
+/*
+ * The same for --@option, from @min to @max. -EINVAL after a message to standard
+ * error.
+ */
+int config_parse_number(const char *option, const char *text, uint64_t min,
+			uint64_t max, uint64_t *ret);
+int config_parse_unsigned(const char *option, const char *text, unsigned min,
+			  unsigned max, unsigned *ret);
+
 #endif

@@ -11,6 +11,7 @@ libserver_a_SOURCES = \
 	%D%/buffer.h \
 	%D%/config-tree.c \
 	%D%/config-tree.h \
+	%D%/config-value.c \
 	%D%/config.c \
 	%D%/config.h \
 	%D%/conn.c \
