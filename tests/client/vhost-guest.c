@@ -54,7 +54,7 @@ front_offer(struct vhost_front *f, uint16_t head)
 	f->avail[2 + f->avail_idx % FRONT_QUEUE] = head;
 	f->avail_idx++;
 	__atomic_store_n(&f->avail[1], f->avail_idx, __ATOMIC_RELEASE);
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	__sync_synchronize();
 	event = __atomic_load_n(&f->used[2 + 4 * FRONT_QUEUE],
 				__ATOMIC_RELAXED);
 	wants = !(__atomic_load_n(&f->used[0], __ATOMIC_RELAXED) & 1);
@@ -81,7 +81,7 @@ front_wait(struct vhost_front *f)
 	/* Ask for a call for this one, look, and only then wait. */
 	__atomic_store_n(&f->avail[2 + FRONT_QUEUE], f->used_seen,
 			 __ATOMIC_RELAXED);
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	__sync_synchronize();
 	while (!front_has_used(f)) {
 		CHECK_EQ(1, poll(&p, 1, PATIENCE_MS));
 		(void)!read(f->call, &count, sizeof(count));
