@@ -15,7 +15,7 @@
 #include "vhost-front.h"
 
 /* A copy-up takes long enough to be met. */
-#define SLOW "--loops 1 -o test-slow=500"
+#define SLOW "--loops 1 --workers 1 -o test-slow=500"
 
 static char path[128];
 static unsigned nr_files;
@@ -78,7 +78,32 @@ paused(void)
 	front_close(&f);
 }
 
-/* The same without a Tversion: the session is not the old one. */
+/* A request that is flushed comes back empty, and before Rflush (9p.md 4.4). */
+static void
+flushed(void)
+{
+	static const uint8_t flush[9] = { 9, 0, 0, 0, 108, 0x55, 0, 0x82, 0 };
+	unsigned runs, waits, slot;
+	struct vhost_front f;
+	struct front_used e;
+
+	front_open(&f, path, 0);
+	runs = begin_slow(&f, 1);
+	waits = begin_slow(&f, 2); /* there is one worker */
+	slot = front_put_message(&f, flush, sizeof(flush), 4096);
+	e = front_wait(&f);
+	CHECK_EQ(waits * FRONT_SLOT_DESCS, e.id);
+	CHECK_EQ(0, e.len);
+	(void)front_take_reply(&f, waits);
+	e = front_wait(&f);
+	CHECK_EQ(slot * FRONT_SLOT_DESCS, e.id);
+	CHECK_EQ(7, e.len);
+	CHECK_EQ(109, front_take_reply(&f, slot)[4]);
+	check_answer(&f, runs, front_wait(&f));
+	front_close(&f);
+}
+
+/* Reset without a Tversion: the session is not the old one. */
 static void
 rebooted(void)
 {
@@ -145,6 +170,11 @@ killed(void)
 	(void)begin_slow(&f, 1);
 	(void)begin_slow(&f, 2);
 	front_close(&f);
+	/* While it waits for the queue to stand still. */
+	front_open(&f, path, 0);
+	(void)begin_slow(&f, 1);
+	front_send(&f, 11, 0, (uint32_t[]){ 0, 0 }, 8, NULL, 0);
+	front_close(&f);
 	front_open(&f, path, 0);
 	(void)begin_slow(&f, 1);
 	CHECK_EQ(0, ftruncate(f.mem_fd, 4096));
@@ -196,6 +226,7 @@ main(void)
 	nr_fds = harness_nr_fds(&h);
 	for (i = 0; i < 2; i++) {
 		paused();
+		flushed();
 		rebooted();
 		reset();
 		memory_replaced();
