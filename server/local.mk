@@ -66,6 +66,7 @@ libserver_a_SOURCES = \
 	%D%/uri.c \
 	%D%/uri.h \
 	%D%/verb-check.c \
+	%D%/verb-connect.c \
 	%D%/verb-settle.c \
 	%D%/verb.c \
 	%D%/verb.h \

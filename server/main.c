@@ -14,6 +14,8 @@ usage(FILE *to)
 	fputs("usage: veneer serve OPTION ...   serve merged trees over 9P\n"
 	      "       veneer check OPTION ...   look for errors in an upper at "
 	      "rest\n"
+	      "       veneer connect ADDR       stdin and stdout to a "
+	      "server\n"
 	      "       veneer settle OPTION ...  make an upper ready for "
 	      "overlayfs\n"
 	      "       veneer --version | --help\n"
@@ -55,6 +57,8 @@ main(int argc, char **argv)
 		return verb_serve(argc - 1, argv + 1);
 	if (strcmp(verb, "check") == 0)
 		return verb_check(argc - 1, argv + 1);
+	if (strcmp(verb, "connect") == 0)
+		return verb_connect(argc - 1, argv + 1);
 	if (strcmp(verb, "settle") == 0)
 		return verb_settle(argc - 1, argv + 1);
 	if (strcmp(verb, "--version") == 0) {

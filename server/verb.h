@@ -8,6 +8,7 @@
 
 /* Each takes the arguments from the verb on; returns the exit code. */
 int verb_check(int argc, char **argv);
+int verb_connect(int argc, char **argv);
 int verb_settle(int argc, char **argv);
 
 struct tree_config;

@@ -39,6 +39,7 @@ e2e_programs = \
 e2e_scripts = \
 	%D%/test-check.sh \
 	%D%/test-cli.sh \
+	%D%/test-connect.sh \
 	%D%/test-diod-client.sh \
 	%D%/test-full-upper.sh \
 	%D%/test-partial.sh \
