@@ -17,6 +17,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "cleanup.h"
 #include "macros.h"
@@ -25,15 +26,23 @@
 /* request.run_state: under pool.lock. */
 enum { STATE_IDLE, STATE_QUEUED, STATE_RUNNING, STATE_PARKED, STATE_WOKEN };
 
+/* After so many requests of one lane alone it is taken to be alone. */
+#define SHARED_FOR 64
+/* What a lane holds where others are about, at least; or two for a core. */
+#define SHARED_MIN 4
+
 struct queue {
 	TAILQ_HEAD(, pool_lane) ready;
 	unsigned nr_running;
+	const struct pool_lane *last; /* who was here last; only compared */
+	unsigned shared_for; /* so many more requests of that one alone */
 };
 
 struct pool {
 	const struct pool_ops *ops; /* const */
 	void *ctx; /* borrowed; const */
 	unsigned max_workers, max_per_queue, max_per_lane; /* const */
+	unsigned max_shared; /* max_per_lane, where others are about; const */
 	unsigned nr_queues; /* const */
 	pthread_mutex_t lock;
 	pthread_cond_t wake; /* work or stop; CLOCK_MONOTONIC */
@@ -68,6 +77,9 @@ pool_new(const struct pool_ops *ops, void *ctx, unsigned max_workers,
 	p->max_per_queue =
 		nr_queues > 1 ? MAX(max_workers / 2, 1u) : max_workers;
 	p->max_per_lane = p->max_per_queue - p->max_per_queue / 8;
+	p->max_shared = MAX(2 * (unsigned)sysconf(_SC_NPROCESSORS_ONLN),
+			    (unsigned)SHARED_MIN);
+	p->max_shared = MIN(p->max_shared, p->max_per_lane);
 	(void)pthread_mutex_init(&p->lock, NULL);
 	(void)pthread_condattr_init(&attr);
 	(void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
@@ -84,13 +96,28 @@ pool_lane_init(struct pool_lane *lane)
 	STAILQ_INIT(&lane->waiting);
 }
 
+/*
+ * Under lock: @lane asks for something. Where others do, too, none of them holds
+ * more threads than keep the cores and the disk busy: a processor gives each
+ * thread its share, not each client.
+ */
+static void
+note_company(struct queue *q, const struct pool_lane *lane)
+{
+	if (q->last && q->last != lane)
+		q->shared_for = SHARED_FOR;
+	else if (q->shared_for > 0)
+		q->shared_for--;
+	q->last = lane;
+}
+
 /* Under lock: put @lane, of which something changed, where it belongs. */
 static void
 lane_update(struct pool *p, struct pool_lane *lane)
 {
 	struct queue *q = &p->queues[lane->queue];
-	bool is_ready = !STAILQ_EMPTY(&lane->waiting) &&
-			lane->nr_running < p->max_per_lane;
+	unsigned max = q->shared_for > 0 ? p->max_shared : p->max_per_lane;
+	bool is_ready = !STAILQ_EMPTY(&lane->waiting) && lane->nr_running < max;
 
 	if (is_ready && !lane->is_ready)
 		TAILQ_INSERT_TAIL(&q->ready, lane, by_queue);
@@ -161,6 +188,7 @@ enqueue(struct pool *p, struct request *r)
 	/* A client of two trees has one lane: it is in one queue at a time. */
 	if (STAILQ_EMPTY(&lane->waiting))
 		lane->queue = r->run_queue;
+	note_company(&p->queues[lane->queue], lane);
 	r->run_state = STATE_QUEUED;
 	STAILQ_INSERT_TAIL(&lane->waiting, r, by_queue);
 	p->nr_waiting++;

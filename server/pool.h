@@ -42,7 +42,8 @@ struct pool_ops {
  * more than one, requests of one queue never hold more than half of the
  * workers, so that a hung layer leaves the others served. Those who ask have
  * their turns, one request each, and nobody holds the last eighth of what a
- * queue may: others begin at once. NULL: no memory.
+ * queue may: others begin at once. Where others are about, nobody holds more
+ * than two threads for each core. NULL: no memory.
  */
 struct pool *pool_new(const struct pool_ops *ops, void *ctx,
 		      unsigned max_workers, unsigned nr_queues);

@@ -10,7 +10,9 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <unistd.h>
 
+#include "macros.h"
 #include "pool.h"
 
 #define NR 200
@@ -235,6 +237,37 @@ nobody_holds_all_workers(void **state)
 		assert_in_range(one[i].uid, 1, 16);
 }
 
+/* Where others are about, a few threads are enough for anybody. */
+static void
+who_has_company_holds_few(void **state)
+{
+	static struct request many[20], one[2];
+	struct pool_lane modest[2];
+	struct stage s;
+	struct pool *p;
+	unsigned i, few = 2 * (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
+
+	(void)state;
+	few = MIN(MAX(few, 4u), 14u);
+	stage_init(&s);
+	p = pool_new(&ops, &s, 16, 1);
+	pool_lane_init(&modest[0]);
+	pool_submit(p, &one[0], &modest[0], 0);
+	for (i = 0; i < 20; i++)
+		pool_submit(p, &many[i], &s.lane, 0);
+	wait_for(&s, &s.nr_inside, 1 + few);
+	pool_lane_init(&modest[1]);
+	pool_submit(p, &one[1], &modest[1], 0);
+	wait_for(&s, &s.nr_inside, 2 + few);
+	(void)pthread_mutex_lock(&s.lock);
+	assert_int_equal(2 + few, s.nr_begun);
+	assert_in_range(one[1].uid, 1, 2 + few);
+	(void)pthread_mutex_unlock(&s.lock);
+	open_stage(&s);
+	wait_for(&s, &s.nr_done, 22);
+	assert_true(pool_free(p, 5));
+}
+
 /* One worker, and @parked is put aside: another one was done after it. */
 static struct pool *
 pool_with_parked(struct stage *s, struct request *parked)
@@ -327,6 +360,7 @@ main(void)
 		cmocka_unit_test(one_queue_leaves_half_to_others),
 		cmocka_unit_test(those_who_ask_take_turns),
 		cmocka_unit_test(nobody_holds_all_workers),
+		cmocka_unit_test(who_has_company_holds_few),
 		cmocka_unit_test(parked_holds_no_worker),
 		cmocka_unit_test(woken_before_it_is_put_aside),
 		cmocka_unit_test(parked_can_be_taken_back),
