@@ -232,8 +232,8 @@ take_upper(const struct tree_config *c, tree_warn warn, void *warn_ctx,
 	/* From here on failure tests count. */
 	u->fail_at = c->fail_at;
 	u->fail_errno = c->fail_errno;
-	u->slow_ms = c->slow_ms;
-	if (u->slow_ms > 0)
+	u->slow_ms = c->slow_ms > 0 ? c->slow_ms : 0;
+	if (c->slow_ms != UNSET)
 		u->can_clone = false; /* there are no slices then */
 	return r;
 }

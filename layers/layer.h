@@ -113,7 +113,7 @@ struct tree_config {
 	bool is_at_rest; /* no option: nothing is made, cleaned or written */
 	long fail_at; /* see struct upper */
 	int fail_errno;
-	long slow_ms;
+	long slow_ms; /* UNSET: and cloning is allowed */
 	char *boot; /* owned; instead of the kernel's boot id (test-boot=) */
 	unsigned max_fds; /* of the tree; 0: by RLIMIT_NOFILE (test-fds=) */
 };

@@ -78,8 +78,10 @@ tree_config_new(void)
 {
 	struct tree_config *c = calloc(1, sizeof(*c));
 
-	if (c)
+	if (c) {
 		c->userxattr = c->metacopy = c->index = UNSET;
+		c->slow_ms = UNSET;
+	}
 	return c;
 }
 

@@ -8,7 +8,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "layers-calls.h"
 
@@ -67,15 +69,21 @@ struct told {
 static bool
 add(void *ctx, const struct extent *e)
 {
+	const char *between = getenv("VENEER_TEST_BETWEEN");
 	struct told *t = ctx;
 	size_t len = strlen(t->text);
+	unsigned depth = e->depth;
+
+	/* lower2 is the third without those. */
+	if (depth > 2 && between)
+		depth -= (unsigned)atoi(between);
 
 	assert_int_equal(t->next, e->off);
 	assert_int_equal(e->is_hole, e->depth == 0);
 	assert_true(e->len > 0);
 	t->next += e->len;
 	(void)snprintf(t->text + len, sizeof(t->text) - len, " %d+%d@%u",
-		       (int)(e->off >> 10), (int)(e->len >> 10), e->depth);
+		       (int)(e->off >> 10), (int)(e->len >> 10), depth);
 	return --t->max > 0;
 }
 
@@ -92,6 +100,8 @@ told(void **state)
 	for (i = 0; i < sizeof(tellings) / sizeof(tellings[0]); i++) {
 		c = &tellings[i];
 		print_message("%s\n", c->name);
+		if (c->options && geteuid() != 0)
+			continue; /* it needs trusted xattrs */
 		fixture_layers(f, c->layers);
 		f->options = c->options;
 		fixture_open(f, true);

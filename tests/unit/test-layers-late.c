@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "layers-calls.h"
 
@@ -137,6 +138,9 @@ between_open_and_write(void **state)
 	for (i = 0; i < sizeof(betweens) / sizeof(betweens[0]); i++) {
 		b = &betweens[i];
 		print_message("%s %s\n", b->op, b->a);
+		/* Without root, what cannot be written stays so. */
+		if (strcmp(b->op, "chmod") == 0 && geteuid() != 0)
+			continue;
 		fixture_layers(f, "printf 012345 >lower2/f; printf e >lower2/e;"
 				  "ln lower2/f lower2/hard");
 		fixture_open(f, true);

@@ -126,6 +126,7 @@ few_descriptors(void **state)
 	unsigned nr;
 	int r;
 
+	SKIP_UNLESS_ROOT();
 	assert_int_equal(0, getrlimit(RLIMIT_NOFILE, &old));
 	few = (struct rlimit){ 512, old.rlim_max };
 	assert_int_equal(0, setrlimit(RLIMIT_NOFILE, &few));
