@@ -121,6 +121,8 @@ struct protocol {
 	/* What the server says first, where it does; const, or NULL. */
 	const uint8_t *greeting;
 	size_t greeting_len;
+	/* Its clients know what ESHUTDOWN is. */
+	bool knows_shutdown;
 	size_t min_frame; /* bytes that frame_len() needs */
 	size_t min_reply; /* bytes that each message has room for */
 	/*

@@ -82,7 +82,8 @@ backend_submit(struct request *req)
 	 * Who is told so hangs up by himself (nbd.md 10); what began before is
 	 * finished. 9P has no such error: there it is done as ever.
 	 */
-	if (l->is_stopping && req->uid == NO_ID && req->op != REQUEST_CLOSE) {
+	if (l->is_stopping && c->protocol->knows_shutdown &&
+	    req->op != REQUEST_CLOSE) {
 		req->error = -ESHUTDOWN;
 		req->done(req);
 		return;

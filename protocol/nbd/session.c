@@ -487,6 +487,7 @@ static const uint8_t greeting[NBD_GREETING_SIZE] = {
 
 const struct protocol protocol_nbd = {
 	.name = "nbd",
+	.knows_shutdown = true,
 	.greeting = greeting,
 	.greeting_len = sizeof(greeting),
 	.min_frame = NBD_CLIENT_FLAGS_SIZE,
