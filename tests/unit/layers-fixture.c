@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -96,11 +97,34 @@ set(struct tree_config *c, const char *key, const struct fixture *f,
 	assert_int_equal(0, tree_config_set(c, key, path, &why));
 }
 
+static int
+remove_one(const char *path, const struct stat *st, int type, struct FTW *where)
+{
+	(void)st;
+	(void)type;
+	(void)where;
+	return remove(path);
+}
+
+void
+fixture_fresh(struct fixture *f, const char *dir)
+{
+	char path[128];
+
+	(void)snprintf(path, sizeof(path), "%s/%s", f->root, dir);
+	if (nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS) != 0 &&
+	    errno != ENOENT)
+		fail_msg("%s: %s", path, strerror(errno));
+	assert_int_equal(0, mkdir(path, 0777));
+}
+
 void
 fixture_layers(struct fixture *f, const char *cmd)
 {
-	fixture_sh(f, "rm -rf lower1 lower2 upper work; "
-		      "mkdir lower1 lower2 upper work");
+	fixture_fresh(f, "lower1");
+	fixture_fresh(f, "lower2");
+	fixture_fresh(f, "upper");
+	fixture_fresh(f, "work");
 	fixture_sh(f, cmd);
 }
 

@@ -37,6 +37,9 @@ int fixture_try_open(struct fixture *f);
 void fixture_set_options(struct tree_config *c, const struct fixture *f);
 /* Close the tree, keep the layers. */
 void fixture_close(struct fixture *f);
+/* That directory of the root anew, empty (the tree is closed). No process is
+ * started for it: it is done thousands of times. */
+void fixture_fresh(struct fixture *f, const char *dir);
 /* Fresh, empty layers (the tree is closed), then the shell command @cmd. */
 void fixture_layers(struct fixture *f, const char *cmd);
 /* Close and open again: a restart. */

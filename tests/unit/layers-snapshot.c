@@ -260,3 +260,14 @@ snapshot_kernel(struct fixture *f, const char *options, struct snapshot_how how,
 	join(&l, buf);
 	return true;
 }
+
+void
+snapshot_dir(struct fixture *f, const char *dir, char buf[SNAPSHOT_MAX])
+{
+	struct lines l = { .how = { .has_links = true, .has_mtime = true } };
+	char where[128];
+
+	(void)snprintf(where, sizeof(where), "%s/%s", f->root, dir);
+	look_kernel(&l, AT_FDCWD, where, "");
+	join(&l, buf);
+}

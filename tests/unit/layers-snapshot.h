@@ -25,5 +25,7 @@ void snapshot_tree(struct fixture *f, struct snapshot_how how,
  */
 bool snapshot_kernel(struct fixture *f, const char *options,
 		     struct snapshot_how how, char buf[SNAPSHOT_MAX]);
+/* Of a directory of the fixture's root, as the host sees it. */
+void snapshot_dir(struct fixture *f, const char *dir, char buf[SNAPSHOT_MAX]);
 
 #endif

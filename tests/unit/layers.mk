@@ -34,7 +34,6 @@ layers_unit_tests = \
 	%D%/test-layers-check-work \
 	%D%/test-layers-extents \
 	%D%/test-layers-failure \
-	%D%/test-layers-failure-options \
 	%D%/test-layers-fds \
 	%D%/test-layers-fds-none \
 	%D%/test-layers-fds-threads \
@@ -119,10 +118,6 @@ TESTS += $(layers_unit_tests)
 %C%_test_layers_failure_SOURCES = %D%/test-layers-failure.c
 %C%_test_layers_failure_CPPFLAGS = $(LAYERS_TEST_CPPFLAGS)
 %C%_test_layers_failure_LDADD = $(LAYERS_TEST_LDADD)
-
-%C%_test_layers_failure_options_SOURCES = %D%/test-layers-failure-options.c
-%C%_test_layers_failure_options_CPPFLAGS = $(LAYERS_TEST_CPPFLAGS)
-%C%_test_layers_failure_options_LDADD = $(LAYERS_TEST_LDADD)
 
 %C%_test_layers_fds_SOURCES = %D%/test-layers-fds.c
 %C%_test_layers_fds_CPPFLAGS = $(LAYERS_TEST_CPPFLAGS)
