@@ -15,17 +15,19 @@ struct settle_case {
 	} ops[10];
 };
 
-/* Make the layers of @sc; file "before" has what is to be seen in them. */
+/* Make the layers of @sc as its command does. */
+void settle_lowers(struct fixture *f, const struct settle_case *sc);
+/* And a new upper with its operations; what is to be seen then is noted. */
+void settle_upper(struct fixture *f, const struct settle_case *sc);
+/* Both; what the command put into the upper stays. */
 void settle_prepare(struct fixture *f, const struct settle_case *sc);
 
 /*
- * All that can be seen through a kernel mount with @options, sorted, to
- * @file: type, mode, owner, size, times, links and which names are one, xattrs,
- * content. @is_lax: without xattrs, and times of directories and linked files.
+ * Does a kernel mount with @options show what was noted, and are the lowers as
+ * they were? What counts: type, mode, owner, size, times, links and which names
+ * are one, xattrs, content. @is_lax: without xattrs, and times of directories
+ * and linked files. Prints both if not.
  */
-void settle_look(struct fixture *f, const char *options, bool is_lax,
-		 const char *file);
-/* Does it show the same as in "before"? Prints the difference if not. */
 bool settle_shows(struct fixture *f, const char *options, bool is_lax);
 
 /*

@@ -16,8 +16,13 @@
 /* What a test sets on purpose is older. */
 #define LONG_AGO 1000000000
 
+struct line {
+	char *text; /* owned */
+	uint64_t ino; /* 0: it has one name */
+};
+
 struct lines {
-	char *line[MAX_LINES]; /* owned */
+	struct line line[MAX_LINES];
 	size_t nr;
 	struct snapshot_how how;
 };
@@ -26,38 +31,73 @@ struct looked {
 	mode_t mode;
 	uid_t uid;
 	gid_t gid;
-	uint64_t size;
+	uint64_t size, ino;
 	uint64_t nlink;
-	time_t mtime;
+	struct timespec mtime, ctime;
 	char content[256]; /* or target */
-	char xattr[64]; /* user.mine */
+	char xattrs[1024];
 };
+
+static void
+put_time(char buf[24], const struct lines *l, const struct looked *s)
+{
+	const char *is = "now";
+	bool is_shared = S_ISDIR(s->mode) || s->nlink > 1;
+
+	if (l->how.times == SNAPSHOT_EXACT ||
+	    (l->how.times == SNAPSHOT_UNSHARED && !is_shared))
+		(void)snprintf(buf, 24, "%ld.%09ld", (long)s->mtime.tv_sec,
+			       s->mtime.tv_nsec);
+	else if (l->how.times == SNAPSHOT_SET && !S_ISDIR(s->mode) &&
+		 s->mtime.tv_sec < LONG_AGO)
+		(void)snprintf(buf, 24, "%ld", (long)s->mtime.tv_sec);
+	else
+		(void)snprintf(buf, 24, "%s", is);
+}
 
 static void
 add(struct lines *l, const char *path, const struct looked *s)
 {
-	char mtime[24] = "now", *line;
+	struct line *line = &l->line[l->nr];
+	char mtime[24], ctime[24] = "";
 	int r;
 
-	if (s->mtime < LONG_AGO && l->how.has_mtime)
-		(void)snprintf(mtime, sizeof(mtime), "%ld", (long)s->mtime);
+	put_time(mtime, l, s);
+	if (l->how.has_ctime)
+		(void)snprintf(ctime, sizeof(ctime), " %ld.%09ld",
+			       (long)s->ctime.tv_sec, s->ctime.tv_nsec);
 	if (S_ISDIR(s->mode))
-		r = asprintf(&line, "%s/ %o %u:%u <%s>\n", path, s->mode,
-			     s->uid, s->gid, s->xattr);
+		r = asprintf(&line->text, "%s/ %o %u:%u %s%s <%s>", path,
+			     s->mode, s->uid, s->gid, mtime, ctime, s->xattrs);
 	else
-		r = asprintf(&line, "%s %o %u:%u %lu %s x%lu <%s> \"%s\"\n",
-			     path, s->mode, s->uid, s->gid,
-			     (unsigned long)s->size, mtime,
+		r = asprintf(&line->text,
+			     "%s %o %u:%u %lu %s%s x%lu <%s> \"%s\"", path,
+			     s->mode, s->uid, s->gid, (unsigned long)s->size,
+			     mtime, ctime,
 			     l->how.has_links ? (unsigned long)s->nlink : 0ul,
-			     s->xattr, s->content);
-	assert_true(r > 0 && l->nr < MAX_LINES);
-	l->line[l->nr++] = line;
+			     s->xattrs, s->content);
+	assert_true(r > 0 && ++l->nr < MAX_LINES);
+	if (l->how.has_links && !S_ISDIR(s->mode) && s->nlink > 1)
+		line->ino = s->ino;
 }
 
 static int
 compare(const void *a, const void *b)
 {
-	return strcmp(*(char *const *)a, *(char *const *)b);
+	return strcmp(((const struct line *)a)->text,
+		      ((const struct line *)b)->text);
+}
+
+/* The number of the first line that is the same object. */
+static size_t
+first_of(const struct lines *l, size_t i)
+{
+	size_t k;
+
+	for (k = 0; k < i; k++)
+		if (l->line[k].ino == l->line[i].ino)
+			break;
+	return k;
 }
 
 static void
@@ -68,10 +108,16 @@ join(struct lines *l, char buf[SNAPSHOT_MAX])
 	qsort(l->line, l->nr, sizeof(l->line[0]), compare);
 	for (i = 0; i < l->nr; i++) {
 		len += (size_t)snprintf(buf + len, SNAPSHOT_MAX - len, "%s",
-					l->line[i]);
-		assert_true(len < SNAPSHOT_MAX);
-		free(l->line[i]);
+					l->line[i].text);
+		assert_true(len < SNAPSHOT_MAX - 32);
+		if (l->line[i].ino)
+			len += (size_t)sprintf(buf + len, " is %lu",
+					       (unsigned long)first_of(l, i));
+		buf[len++] = '\n';
+		buf[len] = '\0';
 	}
+	for (i = 0; i < l->nr; i++)
+		free(l->line[i].text);
 }
 
 /* --- The tree -------------------------------------------------------------- */
@@ -109,7 +155,7 @@ look_content(struct fixture *f, struct node *n, const char *path,
 			       fixture_read(f, path));
 	if (tree_getxattr(n, NULL, &fixture_call, fixture_name("user.mine"), &v,
 			  &size) == 0)
-		(void)snprintf(s->xattr, sizeof(s->xattr), "%.*s", (int)size,
+		(void)snprintf(s->xattrs, sizeof(s->xattrs), "%.*s", (int)size,
 			       (const char *)v);
 	free(v);
 }
@@ -135,7 +181,8 @@ look(struct fixture *f, struct lines *l, const char *path)
 	s.gid = a.gid;
 	s.size = a.size;
 	s.nlink = a.nlink;
-	s.mtime = a.mtime.tv_sec;
+	s.ino = a.ident.path;
+	s.mtime = a.mtime;
 	look_content(f, n, path, &s);
 	add(l, path, &s);
 	if (S_ISDIR(s.mode)) {
@@ -165,16 +212,55 @@ snapshot_tree(struct fixture *f, struct snapshot_how how,
 
 /* --- A kernel mount -------------------------------------------------------- */
 
+static int
+by_name(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* All of them, in hex. */
 static void
-look_content_kernel(int dir, const char *name, struct looked *s)
+look_xattrs_kernel(const char *path, struct looked *s)
+{
+	char names[1024], value[512], *name[32], *at;
+	ssize_t size = listxattr(path, names, sizeof(names)), k;
+	size_t len = 0, nr = 0, i;
+
+	for (at = names; at < names + size; at += strlen(at) + 1) {
+		assert_true(nr < 32);
+		name[nr++] = at;
+	}
+	qsort(name, nr, sizeof(name[0]), by_name);
+	for (i = 0; i < nr; i++) {
+		size = getxattr(path, name[i], value, sizeof(value));
+		assert_true(size >= 0 &&
+			    len + strlen(name[i]) + 2 * (size_t)size + 3 <
+				    sizeof(s->xattrs));
+		len += (size_t)sprintf(s->xattrs + len, "%s=", name[i]);
+		for (k = 0; k < size; k++)
+			len += (size_t)sprintf(s->xattrs + len, "%02x",
+					       (unsigned char)value[k]);
+		s->xattrs[len++] = ' ';
+		s->xattrs[len] = '\0';
+	}
+}
+
+static void
+look_content_kernel(const struct lines *l, int dir, const char *name,
+		    struct looked *s)
 {
 	int fd = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	char proc[64];
 	ssize_t n;
 
 	(void)snprintf(proc, sizeof(proc), "/proc/self/fd/%d", fd);
-	n = getxattr(proc, "user.mine", s->xattr, sizeof(s->xattr) - 1);
-	s->xattr[n < 0 ? 0 : n] = '\0';
+	if (l->how.has_all_xattrs) {
+		look_xattrs_kernel(proc, s);
+	} else {
+		n = getxattr(proc, "user.mine", s->xattrs,
+			     sizeof(s->xattrs) - 1);
+		s->xattrs[n < 0 ? 0 : n] = '\0';
+	}
 	(void)close(fd);
 	if (S_ISLNK(s->mode)) {
 		n = readlinkat(dir, name, s->content, sizeof(s->content) - 1);
@@ -229,8 +315,10 @@ look_kernel(struct lines *l, int dir, const char *name, const char *path)
 	s.gid = st.st_gid;
 	s.size = (uint64_t)st.st_size;
 	s.nlink = st.st_nlink;
-	s.mtime = st.st_mtime;
-	look_content_kernel(dir, name, &s);
+	s.ino = st.st_ino;
+	s.mtime = st.st_mtim;
+	s.ctime = st.st_ctim;
+	look_content_kernel(l, dir, name, &s);
 	add(l, path, &s);
 	if (S_ISDIR(s.mode))
 		list_kernel(l, dir, name, path);
@@ -264,7 +352,10 @@ snapshot_kernel(struct fixture *f, const char *options, struct snapshot_how how,
 void
 snapshot_dir(struct fixture *f, const char *dir, char buf[SNAPSHOT_MAX])
 {
-	struct lines l = { .how = { .has_links = true, .has_mtime = true } };
+	struct lines l = { .how = { .has_links = true,
+				    .has_ctime = true,
+				    .has_all_xattrs = true,
+				    .times = SNAPSHOT_EXACT } };
 	char where[128];
 
 	(void)snprintf(where, sizeof(where), "%s/%s", f->root, dir);

@@ -183,7 +183,9 @@ static struct snapshot_how
 how(const struct failing *c)
 {
 	return (struct snapshot_how){ .has_links = *c->options != 0,
-				      .has_mtime = !loses_mtime(c) };
+				      .times = loses_mtime(c)
+						       ? SNAPSHOT_NO_TIMES
+						       : SNAPSHOT_SET };
 }
 
 static bool
