@@ -3,9 +3,9 @@
 # The disk fills up while blocks of a partial file are being filled: who writes
 # is told so, each block is the old or the new one, what was there stays, reads
 # go on, and with room all goes on; also in a server that was started again.
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib-nbd.sh"
 need_root
-need qemu-io
+need_nbdsh
 need nbdcopy
 mkdir fs
 mount -t tmpfs -o size=1M veneer-test fs || skip "cannot mount a tmpfs"
@@ -28,26 +28,27 @@ is_right() {
 # Writes of 4 KiB into the middle of blocks 1 to 40, with FUA for odd ones.
 nr_failed=0
 write_some() {
-	local i fua
-	nr_failed=0
-	for i in $(seq 40); do
-		fua= && [ $((i % 2)) = 1 ] && fua=-f
-		if qemu-io -f raw -c "write $fua -P $i $((i * 64 + 10))k 4k" "$uri" >io 2>&1 &&
-			! grep -q 'failed' io; then
-			head -c 4096 /dev/zero | tr '\0' "\\$(printf %o "$i")" |
-				dd of=want bs=1k seek=$((i * 64 + 10)) conv=notrunc status=none
-		else
-			grep -q 'No space left' io || fail "not ENOSPC: $(cat io)"
-			nr_failed=$((nr_failed + 1))
-		fi
-	done
+	nbdsh_run "$uri" "
+failed = 0
+want = open('want', 'r+b')
+for i in range(1, 41):
+    at, data = (i * 64 + 10) * 1024, bytes([i]) * 4096
+    try:
+        h.pwrite(data, at, nbd.CMD_FLAG_FUA if i % 2 else 0)
+        want.seek(at)
+        want.write(data)
+    except nbd.Error as e:
+        assert e.errnum == errno.ENOSPC, e
+        failed += 1
+open('failed', 'w').write(str(failed))"
+	nr_failed=$(cat failed)
 }
 
 serve_partial lazy
 write_some
 [ $nr_failed -gt 0 ] && [ $nr_failed -lt 40 ] || fail "$nr_failed of 40 failed"
 is_right full
-qemu-io -f raw -c flush "$uri" >io 2>&1 || fail "flush: $(cat io)"
+nbdsh_run "$uri" 'h.flush()'
 dd if=/dev/zero of=fs/filler bs=4k 2>/dev/null
 "$(client_path)" sock append first x && fail "there was room for another one"
 cmp <("$(client_path)" sock cat first) lower/first || fail "first changed"
@@ -60,7 +61,7 @@ is_right "still full"
 rm fs/filler
 mount -o remount,size=32M fs
 write_some
-[ $nr_failed -eq 0 ] || fail "$nr_failed failed with room: $(cat io)"
+[ $nr_failed -eq 0 ] || fail "$nr_failed failed with room"
 is_right "with room"
 "$(client_path)" sock append first x || fail "first: there is room now"
 is_whole() { ! getfattr -n trusted.overlay.metacopy fs/upper/big >/dev/null 2>&1; }
