@@ -11,6 +11,9 @@
 #include "macros.h"
 #include "partial.h"
 
+/* Of so many words of bits at a time it is written that they are set. */
+#define MARK_WORDS 128
+
 static bool
 has_bit(const uint64_t *words, uint64_t i)
 {
@@ -20,11 +23,32 @@ has_bit(const uint64_t *words, uint64_t i)
 void
 partial_count(struct partial *p)
 {
-	uint64_t end = partial_blocks(atomic_load(&p->limit)), i, nr = 0;
+	uint64_t end = partial_blocks(atomic_load(&p->limit)), nr = 0;
+	size_t w;
 
-	for (i = 0; i < end; i++)
-		nr += !partial_has(p, i);
+	for (w = 0; w < end / 64; w++)
+		nr += (uint64_t)__builtin_popcountll(~atomic_load(&p->live[w]));
+	if (end % 64 != 0)
+		nr += (uint64_t)__builtin_popcountll(
+			~atomic_load(&p->live[w]) &
+			((UINT64_C(1) << end % 64) - 1));
 	atomic_store(&p->nr_missing, nr);
+}
+
+void
+partial_note_changed(struct partial *p, struct partial_words range)
+{
+	size_t end =
+		MAX(p->changed.first + p->changed.nr, range.first + range.nr);
+
+	if (range.nr == 0)
+		return;
+	if (p->changed.nr == 0) {
+		p->changed = range;
+		return;
+	}
+	p->changed.first = MIN(p->changed.first, range.first);
+	p->changed.nr = end - p->changed.first;
 }
 
 /* Under blocks_lock. */
@@ -80,28 +104,46 @@ bits_in(size_t w, uint64_t first, uint64_t nr)
 	return below_to & ~((UINT64_C(1) << from) - 1);
 }
 
+/* Under blocks_lock: the bits of @range, of those blocks. */
+static int
+mark_words(struct partial *p, struct partial_words range, uint64_t first,
+	   uint64_t nr)
+{
+	uint64_t words[MARK_WORDS], old, gained = 0;
+	size_t i;
+	int r;
+
+	for (i = 0; i < range.nr; i++) {
+		old = atomic_load(&p->live[range.first + i]);
+		words[i] = old | bits_in(range.first + i, first, nr);
+		gained += (uint64_t)__builtin_popcountll(words[i] & ~old);
+	}
+	if (gained == 0)
+		return 0;
+	r = partial_map_write_bits(p->u, &p->map, PARTIAL_LIVE, words, range);
+	if (r < 0)
+		return r;
+	for (i = 0; i < range.nr; i++)
+		atomic_store_explicit(&p->live[range.first + i], words[i],
+				      memory_order_release);
+	partial_note_changed(p, range);
+	atomic_fetch_sub(&p->nr_missing, gained);
+	return 0;
+}
+
 int
 partial_mark(struct partial *p, uint64_t first, uint64_t nr)
 {
 	CLEANUP_UNLOCK pthread_mutex_t *lock = &p->blocks_lock;
-	size_t w, last = (size_t)((first + nr - 1) / 64);
-	uint64_t word, old, gained = 0;
+	size_t end = (size_t)((first + nr - 1) / 64) + 1;
+	struct partial_words range = { (size_t)(first / 64), 0 };
 	int r = 0;
 
 	(void)pthread_mutex_lock(lock);
-	for (w = (size_t)(first / 64); w <= last && r == 0; w++) {
-		old = atomic_load(&p->live[w]);
-		word = old | bits_in(w, first, nr);
-		if (word == old)
-			continue;
-		r = partial_map_write_bits(p->u, &p->map, PARTIAL_LIVE, &word,
-					   (struct partial_words){ w, 1 });
-		if (r < 0)
-			break;
-		atomic_store_explicit(&p->live[w], word, memory_order_release);
-		gained += (uint64_t)__builtin_popcountll(word & ~old);
+	for (; range.first < end && r == 0; range.first += range.nr) {
+		range.nr = MIN(end - range.first, (size_t)MARK_WORDS);
+		r = mark_words(p, range, first, nr);
 	}
-	atomic_fetch_sub(&p->nr_missing, gained);
 	return r;
 }
 

@@ -159,6 +159,7 @@ read_bits(struct partial *p, uint64_t size)
 		return r;
 	for (i = 0; i < nr; i++)
 		atomic_init(&p->live[i], live[i]);
+	p->changed = (struct partial_words){ 0, nr };
 	/* Cut shorter, and then nothing more: that needs no map. */
 	atomic_init(&p->limit, MIN(m->limit, size));
 	partial_count(p);

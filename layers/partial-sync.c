@@ -74,30 +74,65 @@ sync_map(struct partial *p, bool has_changed)
 	return r;
 }
 
+static struct partial_words
+take_changed(struct partial *p)
+{
+	struct partial_words range;
+
+	(void)pthread_mutex_lock(&p->blocks_lock);
+	range = p->changed;
+	p->changed = (struct partial_words){ 0 };
+	(void)pthread_mutex_unlock(&p->blocks_lock);
+	return range;
+}
+
+static void
+give_changed_back(struct partial *p, struct partial_words range)
+{
+	(void)pthread_mutex_lock(&p->blocks_lock);
+	partial_note_changed(p, range);
+	(void)pthread_mutex_unlock(&p->blocks_lock);
+}
+
+/* Under flush_lock: the data, and then the bits of @range. */
+static int
+flush_range(struct partial *p, struct partial_words range, bool datasync)
+{
+	CLEANUP_FREE uint64_t *now = malloc((range.nr + 1) * sizeof(*now));
+	struct partial_words part;
+	size_t i;
+	int r;
+
+	if (!now)
+		return -ENOMEM;
+	for (i = 0; i < range.nr; i++)
+		now[i] = atomic_load(&p->live[range.first + i]);
+	r = sync_data(p, datasync);
+	if (r < 0)
+		return r;
+	part = new_words(now, p->durable + range.first, range.nr);
+	r = partial_map_write_bits(
+		p->u, &p->map, PARTIAL_DURABLE, now + part.first,
+		(struct partial_words){ range.first + part.first, part.nr });
+	if (r == 0)
+		r = sync_map(p, part.nr > 0);
+	if (r == 0)
+		memcpy(p->durable + range.first, now, range.nr * sizeof(*now));
+	return r;
+}
+
 int
 partial_flush(struct partial *p, bool datasync)
 {
 	CLEANUP_UNLOCK pthread_mutex_t *lock = &p->flush_lock;
-	size_t nr = partial_map_words(&p->map), i;
-	CLEANUP_FREE uint64_t *now = malloc(nr * sizeof(*now));
 	struct partial_words range;
 	int r;
 
 	(void)pthread_mutex_lock(lock);
-	if (!now)
-		return -ENOMEM;
-	for (i = 0; i < nr; i++)
-		now[i] = atomic_load(&p->live[i]);
-	r = sync_data(p, datasync);
+	range = take_changed(p);
+	r = flush_range(p, range, datasync);
 	if (r < 0)
-		return r;
-	range = new_words(now, p->durable, nr);
-	r = partial_map_write_bits(p->u, &p->map, PARTIAL_DURABLE,
-				   now + range.first, range);
-	if (r == 0)
-		r = sync_map(p, range.nr > 0);
-	if (r == 0)
-		memcpy(p->durable, now, nr * sizeof(*now));
+		give_changed_back(p, range);
 	return r;
 }
 

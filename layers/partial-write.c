@@ -14,7 +14,7 @@
 #include "partial-iov.h"
 
 /* Blocks that one write brings at a time. */
-#define STEP (16 * PARTIAL_BLOCK)
+#define STEP ((uint64_t)1 << 20)
 
 /* What is left to be written. */
 struct writing {
@@ -329,12 +329,19 @@ partial_zero(struct partial *p, const struct call *c,
 static void
 cut(struct partial *p, uint64_t size)
 {
-	uint64_t i;
+	uint64_t first = partial_blocks(size), i;
+	size_t words = partial_map_words(&p->map);
 
 	if (size >= atomic_load(&p->limit))
 		return;
-	for (i = partial_blocks(size); i < p->map.nr_blocks; i++)
+	for (i = first; i < p->map.nr_blocks; i++)
 		atomic_fetch_or(&p->live[i / 64], UINT64_C(1) << (i % 64));
+	(void)pthread_mutex_lock(&p->blocks_lock);
+	if (first < p->map.nr_blocks)
+		partial_note_changed(p, (struct partial_words){
+						(size_t)(first / 64),
+						words - (size_t)(first / 64) });
+	(void)pthread_mutex_unlock(&p->blocks_lock);
 	atomic_store(&p->limit, size);
 	partial_count(p);
 }

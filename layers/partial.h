@@ -43,7 +43,9 @@ struct partial {
 	atomic_uint_fast64_t nr_missing; /* blocks below the limit */
 	pthread_mutex_t blocks_lock;
 	pthread_cond_t blocks_free; /* with it */
-	uint64_t *claimed; /* owned; under blocks_lock: being filled */
+	/* under blocks_lock */
+	uint64_t *claimed; /* owned: being filled */
+	struct partial_words changed; /* may have bits that are not durable */
 
 	pthread_mutex_t flush_lock;
 	/* under flush_lock */
@@ -225,6 +227,8 @@ void partial_count(struct partial *p);
  */
 bool partial_claim(struct partial *p, uint64_t first, uint64_t nr);
 void partial_release(struct partial *p, uint64_t first, uint64_t nr);
+/* Under blocks_lock: the next flush is to look at @range of p->live. */
+void partial_note_changed(struct partial *p, struct partial_words range);
 /* Their data is in the upper: say so, in the map too. */
 int partial_mark(struct partial *p, uint64_t first, uint64_t nr);
 /* Read all of [@off, @off + @len) from below; -EIO: it became shorter. */

@@ -25,14 +25,15 @@ serve_partial() {
 is_right() {
 	nbdcopy "$uri" - >got && cmp got want || fail "$1: the image is wrong"
 }
-# Writes of 4 KiB into the middle of blocks 1 to 40, with FUA for odd ones.
+# Writes of 40 KiB, which begin and end in the middle of blocks, with FUA for
+# odd ones.
 nr_failed=0
 write_some() {
 	nbdsh_run "$uri" "
 failed = 0
 want = open('want', 'r+b')
 for i in range(1, 41):
-    at, data = (i * 64 + 10) * 1024, bytes([i]) * 4096
+    at, data = (i * 64 + 10) * 1024, bytes([i]) * 40960
     try:
         h.pwrite(data, at, nbd.CMD_FLAG_FUA if i % 2 else 0)
         want.seek(at)
