@@ -129,6 +129,9 @@ partial_flush(struct partial *p, bool datasync)
 	int r;
 
 	(void)pthread_mutex_lock(lock);
+	/* The map is going, and the mark must not come back. */
+	if (p->is_done)
+		return sync_data(p, datasync);
 	range = take_changed(p);
 	r = flush_range(p, range, datasync);
 	if (r < 0)
@@ -152,6 +155,8 @@ partial_keep_limit(struct partial *p)
 	int r;
 
 	(void)pthread_mutex_lock(lock);
+	if (p->is_done)
+		return 0;
 	/* First that the file is so short: else what was cut off would be
 	 * zeros, neither old nor new. */
 	r = sync_data(p, false);
@@ -207,9 +212,21 @@ finish_locked(struct partial *p)
 		r = private_remove(p->t, AT(p->upper, ""), PRIVATE_METACOPY);
 	if (r < 0)
 		return r;
+	(void)pthread_mutex_lock(&p->flush_lock);
 	p->is_done = true;
+	(void)pthread_mutex_unlock(&p->flush_lock);
 	flip(p);
 	return 1;
+}
+
+/* Not between a bit and its being counted: the last one may be that. */
+static bool
+is_complete(struct partial *p)
+{
+	CLEANUP_UNLOCK pthread_mutex_t *lock = &p->blocks_lock;
+
+	(void)pthread_mutex_lock(lock);
+	return atomic_load(&p->nr_missing) == 0;
 }
 
 int
@@ -217,7 +234,7 @@ partial_finish(struct partial *p)
 {
 	int r;
 
-	if (atomic_load(&p->nr_missing) > 0)
+	if (!is_complete(p))
 		return 0;
 	/* Most of it while others go on. */
 	r = sync_all(p);

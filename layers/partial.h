@@ -37,7 +37,7 @@ struct partial {
 	 * under lock exclusive.
 	 */
 	atomic_uint_fast64_t limit;
-	bool is_done; /* under lock: it is a whole file now */
+	bool is_done; /* it is a whole file now; set under lock and flush_lock */
 
 	atomic_uint_fast64_t *live; /* owned: a bit a block that is here */
 	atomic_uint_fast64_t nr_missing; /* blocks below the limit */

@@ -19,9 +19,9 @@
 
 #define KILLS 200
 #define IMAGES 8
-#define BLOCK 4096u
-#define BLOCKS 4096u /* of an image */
-#define MAX_RUN 24u /* blocks of a write: over two blocks of a map */
+#define BLOCK 512u
+#define BLOCKS 8192u /* of an image */
+#define MAX_RUN 48u /* blocks of a write: over several blocks of a map */
 #define DEPTH 8u
 
 static struct harness h;

@@ -99,8 +99,8 @@ partial_assert_same(struct fixture *f, const char *path)
 	static unsigned char buf[PARTIAL_MODEL_MAX + 1];
 	struct node *n;
 	struct handle *h = partial_open(f, path, O_RDONLY, &n);
-	struct iovec iov[2] = { { buf, 70000 },
-				{ buf + 70000, sizeof(buf) - 70000 } };
+	struct iovec iov[2] = { { buf, 7000 },
+				{ buf + 7000, sizeof(buf) - 7000 } };
 	struct attr attr;
 	uint64_t i;
 

@@ -8,8 +8,8 @@
 
 #include "layers-fixture.h"
 
-#define BLOCK ((uint64_t)64 << 10)
-#define PARTIAL_MODEL_MAX ((size_t)4 << 20)
+#define BLOCK ((uint64_t)4096)
+#define PARTIAL_MODEL_MAX ((size_t)256 << 10)
 
 /* A shell condition: upper/FILE is partial. */
 #define PARTIAL(file)                                                  \

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define OPTIONS "metacopy=on,copyup=lazy,partial-above=256K,test-slow=0"
+#define OPTIONS "metacopy=on,copyup=lazy,partial-above=16K,test-slow=0"
 #define SIZE (6 * BLOCK)
 
 static const struct damage {

@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #define SIZE (4 * BLOCK + 777)
 #define MAX_STEPS 6
@@ -60,7 +61,7 @@ static const struct script {
 /* What is to be seen after so many steps. */
 static struct state {
 	uint64_t size;
-	unsigned char data[8 * 64 << 10];
+	unsigned char data[8 * BLOCK];
 } states[MAX_STEPS + 1];
 static unsigned nr_steps;
 static atomic_int *done; /* shared: steps that were answered */
@@ -98,16 +99,23 @@ make_states(const struct script *s)
 }
 
 static void
-prepare(struct fixture *f)
+prepare_lower(struct fixture *f)
 {
 	char path[128];
 	FILE *file;
 
-	fixture_layers(f, "true");
+	fixture_fresh(f, "lower2");
 	(void)snprintf(path, sizeof(path), "%s/lower2/f", f->root);
 	file = fopen(path, "we");
 	assert_int_equal(SIZE, fwrite(states[0].data, 1, SIZE, file));
 	assert_int_equal(0, fclose(file));
+}
+
+static void
+prepare(struct fixture *f)
+{
+	fixture_fresh(f, "upper");
+	fixture_fresh(f, "work");
 }
 
 static void
@@ -242,6 +250,19 @@ min(unsigned a, unsigned b)
 	return a < b ? a : b;
 }
 
+/* No map, and nothing that keeps kernels out? */
+static bool
+is_clean(struct fixture *f)
+{
+	char maps[128], incompat[128];
+
+	(void)snprintf(maps, sizeof(maps), "%s/work/partial", f->root);
+	(void)snprintf(incompat, sizeof(incompat), "%s/work/work/incompat",
+		       f->root);
+	return (rmdir(maps) == 0 || errno == ENOENT) &&
+	       access(incompat, F_OK) < 0;
+}
+
 /* Restarted after the @n-th change, all that was answered is there. */
 static void
 look_later(struct fixture *f, const struct script *s, int n, bool powered)
@@ -257,11 +278,8 @@ look_later(struct fixture *f, const struct script *s, int n, bool powered)
 	/* And it can be completed. */
 	partial_copy_all(f);
 	look(f, when, powered ? flushed(s) : last, min(last + 1, nr_steps));
-	if (!fixture_holds(f, "[ -z \"$(ls work/partial 2>/dev/null)\" ] && "
-			      "[ ! -e work/work/incompat ]")) {
-		(void)fixture_holds(f, "ls -lR work; getfattr -d -m - upper/f");
+	if (!is_clean(f))
 		fail_msg("%s: something is left", when);
-	}
 	fixture_close(f);
 	fixture_check(f);
 }
@@ -298,6 +316,7 @@ dies(void **state)
 	SKIP_UNLESS_ROOT();
 	for (i = 0; i < sizeof(scripts) / sizeof(scripts[0]); i++) {
 		make_states(&scripts[i]);
+		prepare_lower(f);
 		for (n = 1, is_over = false; !is_over; n++)
 			for (powered = 0; powered < 2; powered++) {
 				prepare(f);
@@ -322,6 +341,7 @@ fails(void **state)
 	SKIP_UNLESS_ROOT();
 	for (i = 0; i < sizeof(scripts) / sizeof(scripts[0]); i++) {
 		make_states(&scripts[i]);
+		prepare_lower(f);
 		for (n = 1, ok = 0; ok < 6; n++) {
 			prepare(f);
 			atomic_store(done, 0);

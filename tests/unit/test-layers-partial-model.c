@@ -38,7 +38,7 @@ static void
 set_options(struct fixture *f)
 {
 	(void)snprintf(options, sizeof(options),
-		       "metacopy=on,copyup=%s,partial-above=256K,"
+		       "metacopy=on,copyup=%s,partial-above=16K,"
 		       "test-slow=0,test-boot=boot%u",
 		       copyup, boot);
 	f->options = options;

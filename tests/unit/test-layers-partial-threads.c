@@ -15,7 +15,7 @@
 
 #define NR_WRITERS 3
 #define NR_BLOCKS 24
-#define PIECE 500 /* of each writer, of each block */
+#define PIECE 50 /* of each writer, of each block */
 #define NR_ROUNDS 150
 
 struct thread {
@@ -37,7 +37,7 @@ writer(void *ctx)
 
 	for (i = 0; i < NR_ROUNDS; i++) {
 		uint64_t block = (unsigned)rand_r(&seed) % NR_BLOCKS;
-		uint64_t off = block * BLOCK + 1000 * t->number + 77;
+		uint64_t off = block * BLOCK + 100 * t->number + 77;
 		struct iovec iov = { t->is + off, PIECE };
 
 		memset(t->is + off, (int)(i + t->number), PIECE);
@@ -62,12 +62,12 @@ reader(void *ctx)
 
 	for (block = 0; !atomic_load(t->is_over);
 	     block = (block + 1) % NR_BLOCKS) {
-		struct iovec iov = { buf, 60000 };
-		uint64_t off = block * BLOCK + 5000;
+		struct iovec iov = { buf, 3000 };
+		uint64_t off = block * BLOCK + 500;
 
-		assert_int_equal(60000,
+		assert_int_equal(3000,
 				 tree_read(t->h, &fixture_call, &iov, 1, off));
-		assert_memory_equal(t->is + off, buf, 60000);
+		assert_memory_equal(t->is + off, buf, 3000);
 		assert_int_equal(
 			0, tree_getattr(t->n, t->h, &fixture_call, &attr));
 		assert_int_equal(NR_BLOCKS * BLOCK, attr.size);
@@ -114,7 +114,7 @@ together(void **state)
 	unsigned i;
 
 	SKIP_UNLESS_ROOT();
-	f->options = "metacopy=on,copyup=background,partial-above=256K,"
+	f->options = "metacopy=on,copyup=background,partial-above=16K,"
 		     "test-slow=0";
 	partial_lower(f, "f", NR_BLOCKS * BLOCK);
 	fixture_open(f, true);

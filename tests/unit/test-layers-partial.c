@@ -10,7 +10,7 @@
 #include <fcntl.h>
 #include <string.h>
 
-#define OPTIONS "metacopy=on,copyup=lazy,partial-above=256K,test-slow=0"
+#define OPTIONS "metacopy=on,copyup=lazy,partial-above=16K,test-slow=0"
 #define SIZE (10 * BLOCK + 1234)
 
 static void
@@ -124,7 +124,7 @@ copied_by_copier(void **state)
 	struct fixture *f = *state;
 
 	SKIP_UNLESS_ROOT();
-	start(f, "metacopy=on,copyup=background,partial-above=256K,"
+	start(f, "metacopy=on,copyup=background,partial-above=16K,"
 		 "test-slow=0");
 	fixture_sh(f, "touch -d @999 lower2/f");
 	partial_write_at(f, "f", 3 * BLOCK + 100, 20);
