@@ -79,6 +79,8 @@ libserver_a_SOURCES = \
 	%D%/vhost-request.h \
 	%D%/vhost-vring.c \
 	%D%/vhost.h \
+	%D%/vring-form.h \
+	%D%/vring-split.c \
 	%D%/vring.c \
 	%D%/vring.h
 # GnuTLS is known to these alone.

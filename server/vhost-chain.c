@@ -50,7 +50,7 @@ static void
 give_back(struct vhost_msg *m, size_t len)
 {
 	if (!m->conn->is_closed)
-		vring_put(&m->queue->ring, m->head, (uint32_t)len);
+		vring_put(&m->queue->ring, m->token, (uint32_t)len);
 	msg_release(m);
 }
 
@@ -207,7 +207,7 @@ vhost_msg_new(struct vhost *v, struct vhost_queue *q, struct vhost_msg **ret)
 	m->msg = (struct msg){ .ops = &chain_ops };
 	m->conn = c;
 	m->queue = q;
-	m->head = chain->head;
+	m->token = chain->token;
 	m->mem = guest_memory_ref(v->mem);
 	c->nr_msgs++;
 	q->nr_msgs++;

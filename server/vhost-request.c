@@ -231,7 +231,7 @@ static void
 finish_stop(struct vhost *v, struct vhost_queue *q)
 {
 	if (q->is_open)
-		q->base = q->ring.next_avail;
+		q->base = vring_base(&q->ring);
 	vhost_queue_close(q);
 	v->tx.u.state = (struct vhost_vring_state){
 		.index = (uint32_t)(q - v->queues),

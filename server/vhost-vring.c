@@ -62,7 +62,7 @@ vhost_set_vring_base(struct vhost *v)
 	if (num != q->base && !vhost_has_open_queue(v) &&
 	    conn_renew_session(v->conn) < 0)
 		return -ENOMEM;
-	q->base = (uint16_t)num;
+	q->base = num;
 	return 0;
 }
 

@@ -39,7 +39,7 @@ struct vhost_msg {
 	unsigned max_iov;
 	unsigned nr_out; /* the last of them */
 	size_t out_len;
-	uint16_t head; /* of its chain */
+	struct vring_token token; /* of its chain */
 	STAILQ_ENTRY(vhost_msg) by_device; /* while unused */
 	uint8_t small[VHOST_SMALL_HEAD];
 };
@@ -48,7 +48,7 @@ struct vhost_queue {
 	struct vring ring;
 	struct conn *conn; /* borrowed */
 	struct vring_place place; /* as the VMM says */
-	uint16_t base;
+	uint32_t base;
 	bool has_place;
 	bool is_open; /* ring is in use */
 	bool is_enabled;

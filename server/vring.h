@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The device's side of a split virtqueue (virtio 1.2, 2.7) in a guest's
- * memory. The guest may write anything there at any time: each field is read
- * once and checked, and nothing is read back. A queue that makes no sense is
- * broken for good: nothing is taken from it nor put into it any more.
+ * The device's side of a virtqueue in a guest's memory, split or packed. The
+ * guest may write anything there at any time: each field is read once and
+ * checked, and nothing is read back. A queue that makes no sense is broken for
+ * good: nothing is taken from it nor put into it any more.
  */
 #ifndef VENEER_SERVER_VRING_H
 #define VENEER_SERVER_VRING_H
@@ -23,27 +23,44 @@
 struct inflight_queue;
 struct vring_avail;
 struct vring_desc;
+struct vring_form;
 struct vring_used;
 
-/* Where a queue is, in the VMM's addresses. */
+/*
+ * Where a queue is, in the VMM's addresses. Of a packed one avail is where the
+ * driver says when it wants calls, used where we say when we want kicks.
+ */
 struct vring_place {
 	uint64_t desc, avail, used;
-	uint16_t size; /* descriptors: a power of two */
+	uint16_t size; /* descriptors; of a split one a power of two */
+};
+
+/* What a request is put back by. */
+struct vring_token {
+	uint16_t id; /* the driver's name of it; of a split one its head */
+};
+
+/* Of a split queue. */
+struct vring_split {
+	const struct vring_desc *desc; /* in the guest's memory, as all here */
+	struct vring_avail *avail;
+	struct vring_used *used;
+	uint16_t next_avail; /* index of what is taken next */
+	uint16_t used_idx; /* as the guest sees it */
+	uint16_t told_idx; /* used_idx when it was last asked about a call */
 };
 
 struct vring {
 	/* const while it is open, but for vring_move() */
 	uint16_t size;
 	bool has_event_idx, has_indirect;
-	const struct vring_desc *desc; /* in the guest's memory, as all here */
-	struct vring_avail *avail;
-	struct vring_used *used;
+	const struct vring_form *form;
 	const struct guest_memory *mem; /* borrowed: that of these pointers */
 	struct inflight_queue *inflight; /* borrowed; NULL: nobody asked */
+	union {
+		struct vring_split split;
+	};
 
-	uint16_t next_avail; /* index of what is taken next */
-	uint16_t used_idx; /* as the guest sees it */
-	uint16_t told_idx; /* used_idx when it was last asked about a call */
 	bool must_call; /* whatever the driver asks for, once */
 	unsigned nr_taken; /* and not put back */
 	uint64_t counter; /* of what was taken, for inflight */
@@ -54,7 +71,7 @@ struct vring {
 
 /* One request: what the guest wrote, and where it wants the reply. */
 struct vring_chain {
-	uint16_t head;
+	struct vring_token token;
 	unsigned nr_in, nr_out;
 	size_t in_len, out_len;
 	struct iovec iov[VRING_IOV_MAX]; /* in, then out */
@@ -62,17 +79,19 @@ struct vring_chain {
 
 /*
  * Open the queue at @place in @mem, which outlives it or is replaced by
- * vring_move(); @base: the index of the first request to be taken. has_* and
+ * vring_move(); @base: where it goes on, as vring_base() has it. has_* and
  * inflight are set beforehand, all else is 0. What an earlier server had taken
  * and not put back, as @inflight tells, comes first, and then @base is not
  * looked at. Returns 0; -EINVAL: no such place; -ENOMEM.
  */
 int vring_open(struct vring *q, const struct guest_memory *mem,
-	       const struct vring_place *place, uint16_t base);
+	       const struct vring_place *place, uint32_t base);
 /* The same queue in another table, or elsewhere; -EINVAL, and it is broken. */
 int vring_move(struct vring *q, const struct guest_memory *mem,
 	       const struct vring_place *place);
 void vring_close(struct vring *q);
+/* Where another device is to go on, when nothing is in flight. */
+uint32_t vring_base(const struct vring *q);
 
 /* Is there a request to be taken? Also true of what is broken thereby. */
 bool vring_has_next(const struct vring *q);
@@ -81,8 +100,8 @@ bool vring_has_next(const struct vring *q);
  * broken, and q->why says how.
  */
 int vring_take(struct vring *q, struct vring_chain *ret);
-/* Put the request of @head back, with @len bytes of reply in it. */
-void vring_put(struct vring *q, uint16_t head, uint32_t len);
+/* Put the request back, with @len bytes of reply in it. */
+void vring_put(struct vring *q, struct vring_token token, uint32_t len);
 
 /* Does the driver want to be told of what was put since the last time? */
 bool vring_wants_call(struct vring *q);
