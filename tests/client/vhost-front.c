@@ -34,11 +34,11 @@ connect_to(const char *path)
 }
 
 void
-front_send(struct vhost_front *f, uint32_t request, uint32_t flags,
-	   const void *payload, uint32_t len, const int *fds, unsigned nr)
+front_send(struct vhost_front *f, const struct front_message *m)
 {
-	struct header h = { request, 1 | flags, len };
-	struct iovec iov[2] = { { &h, sizeof(h) }, { (void *)payload, len } };
+	struct header h = { m->request, 1 | m->flags, m->len };
+	struct iovec iov[2] = { { &h, sizeof(h) },
+				{ (void *)m->payload, m->len } };
 	union {
 		char bytes[CMSG_SPACE(16 * sizeof(int))];
 		struct cmsghdr align;
@@ -46,13 +46,13 @@ front_send(struct vhost_front *f, uint32_t request, uint32_t flags,
 	struct msghdr mh = { .msg_iov = iov, .msg_iovlen = 2 };
 	struct cmsghdr *c = &control.align;
 
-	if (nr > 0) {
+	if (m->nr_fds > 0) {
 		c->cmsg_level = SOL_SOCKET;
 		c->cmsg_type = SCM_RIGHTS;
-		c->cmsg_len = CMSG_LEN(nr * sizeof(int));
-		memcpy(CMSG_DATA(c), fds, nr * sizeof(int));
+		c->cmsg_len = CMSG_LEN(m->nr_fds * sizeof(int));
+		memcpy(CMSG_DATA(c), m->fds, m->nr_fds * sizeof(int));
 		mh.msg_control = &control;
-		mh.msg_controllen = CMSG_SPACE(nr * sizeof(int));
+		mh.msg_controllen = CMSG_SPACE(m->nr_fds * sizeof(int));
 	}
 	(void)sendmsg(f->fd, &mh, MSG_NOSIGNAL);
 }
@@ -97,13 +97,14 @@ front_reply(struct vhost_front *f, uint32_t request, void *payload,
 }
 
 uint64_t
-front_ask(struct vhost_front *f, uint32_t request, const void *payload,
-	  uint32_t len, const int *fds, unsigned nr)
+front_ask(struct vhost_front *f, const struct front_message *m)
 {
+	struct front_message asked = *m;
 	uint64_t answer;
 
-	front_send(f, request, 8, payload, len, fds, nr);
-	CHECK_EQ(8, front_reply(f, request, &answer, 8, NULL));
+	asked.flags |= 8;
+	front_send(f, &asked);
+	CHECK_EQ(8, front_reply(f, m->request, &answer, 8, NULL));
 	return answer;
 }
 
@@ -112,7 +113,7 @@ front_get(struct vhost_front *f, uint32_t request)
 {
 	uint64_t answer;
 
-	front_send(f, request, 0, NULL, 0, NULL, 0);
+	front_send(f, FRONT_MESSAGE(.request = request));
 	CHECK_EQ(8, front_reply(f, request, &answer, 8, NULL));
 	return answer;
 }
@@ -129,7 +130,10 @@ front_is_hung_up(struct vhost_front *f)
 static void
 set_u64(struct vhost_front *f, uint32_t request, uint64_t v, const int *fd)
 {
-	CHECK_EQ(0, front_ask(f, request, &v, 8, fd, fd ? 1 : 0));
+	CHECK_EQ(0,
+		 front_ask(f, FRONT_MESSAGE(.request = request, .payload = &v,
+					    .len = 8, .fds = fd,
+					    .nr_fds = fd ? 1 : 0)));
 }
 
 static void
@@ -137,7 +141,9 @@ set_state(struct vhost_front *f, uint32_t request, uint32_t num)
 {
 	uint32_t state[2] = { 0, num };
 
-	CHECK_EQ(0, front_ask(f, request, state, sizeof(state), NULL, 0));
+	CHECK_EQ(0, front_ask(f, FRONT_MESSAGE(.request = request,
+					       .payload = state,
+					       .len = sizeof(state))));
 }
 
 void
@@ -155,12 +161,18 @@ front_set_memory(struct vhost_front *f)
 
 	for (i = 0; i < nr && f->flags & FRONT_MEM_SLOTS; i++) {
 		memcpy(one + 1, regions[i], sizeof(regions[i]));
-		CHECK_EQ(0, front_ask(f, 37, one, sizeof(one), fds, 1));
+		CHECK_EQ(0,
+			 front_ask(f,
+				   FRONT_MESSAGE(.request = 37, .payload = one,
+						 .len = sizeof(one), .fds = fds,
+						 .nr_fds = 1)));
 	}
 	if (f->flags & FRONT_MEM_SLOTS)
 		return;
 	memcpy(table + 1, regions, sizeof(regions));
-	CHECK_EQ(0, front_ask(f, 5, table, 8 + nr * 32, fds, nr));
+	CHECK_EQ(0, front_ask(f, FRONT_MESSAGE(.request = 5, .payload = table,
+					       .len = 8 + nr * 32, .fds = fds,
+					       .nr_fds = nr)));
 }
 
 static void
@@ -170,15 +182,21 @@ set_inflight(struct vhost_front *f)
 
 	if (f->inflight_fd >= 0) {
 		d[0] = f->inflight_len;
-		CHECK_EQ(0, front_ask(f, 32, d, 24, &f->inflight_fd, 1));
+		CHECK_EQ(0, front_ask(f, FRONT_MESSAGE(.request = 32,
+						       .payload = d, .len = 24,
+						       .fds = &f->inflight_fd,
+						       .nr_fds = 1)));
 		return;
 	}
-	front_send(f, 31, 0, d, 24, NULL, 0);
+	front_send(f, FRONT_MESSAGE(.request = 31, .payload = d, .len = 24));
 	CHECK_EQ(24, front_reply(f, 31, d, 24, &f->inflight_fd));
 	CHECK(f->inflight_fd >= 0);
 	f->inflight_len = d[0];
 	/* As a VMM does. */
-	CHECK_EQ(0, front_ask(f, 32, d, 24, &f->inflight_fd, 1));
+	CHECK_EQ(0,
+		 front_ask(f,
+			   FRONT_MESSAGE(.request = 32, .payload = d, .len = 24,
+					 .fds = &f->inflight_fd, .nr_fds = 1)));
 }
 
 static void
@@ -187,7 +205,8 @@ set_backend(struct vhost_front *f)
 	int pair[2];
 
 	CHECK_EQ(0, socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair));
-	CHECK_EQ(0, front_ask(f, 21, NULL, 0, &pair[1], 1));
+	CHECK_EQ(0, front_ask(f, FRONT_MESSAGE(.request = 21, .fds = &pair[1],
+					       .nr_fds = 1)));
 	(void)close(pair[1]);
 	f->backend = pair[0];
 }
@@ -207,7 +226,8 @@ front_start_queue(struct vhost_front *f, uint16_t base)
 
 	set_state(f, 8, FRONT_QUEUE);
 	set_state(f, 10, base);
-	CHECK_EQ(0, front_ask(f, 9, addr, sizeof(addr), NULL, 0));
+	CHECK_EQ(0, front_ask(f, FRONT_MESSAGE(.request = 9, .payload = addr,
+					       .len = sizeof(addr))));
 	set_u64(f, 12, 0, &f->kick);
 	set_u64(f, 13, 0, &f->call);
 	set_state(f, 18, 1);
@@ -218,7 +238,8 @@ front_stop_queue(struct vhost_front *f)
 {
 	uint32_t state[2] = { 0, 0 };
 
-	front_send(f, 11, 0, state, sizeof(state), NULL, 0);
+	front_send(f, FRONT_MESSAGE(.request = 11, .payload = state,
+				    .len = sizeof(state)));
 	CHECK_EQ(8, front_reply(f, 11, state, sizeof(state), NULL));
 	CHECK_EQ(0, state[0]);
 	return (uint16_t)state[1];
@@ -239,8 +260,9 @@ front_setup(struct vhost_front *f)
 		want |= UINT64_C(1) << 29;
 	if (!(f->flags & FRONT_STATUS))
 		protocol &= ~(UINT64_C(1) << 16);
-	front_send(f, 16, 0, &protocol, 8, NULL, 0);
-	front_send(f, 3, 0, NULL, 0, NULL, 0);
+	front_send(f, FRONT_MESSAGE(.request = 16, .payload = &protocol,
+				    .len = 8));
+	front_send(f, FRONT_MESSAGE(.request = 3));
 	if (f->flags & FRONT_STATUS)
 		set_backend(f);
 	set_u64(f, 2, want, NULL);

@@ -42,6 +42,18 @@ struct front_desc {
 	uint16_t flags, next;
 };
 
+#define FRONT_DESC(...) ((struct front_desc){ __VA_ARGS__ })
+
+/* A request of the VMM. */
+struct front_message {
+	uint32_t request, flags;
+	const void *payload;
+	uint32_t len;
+	const int *fds;
+	unsigned nr_fds;
+};
+#define FRONT_MESSAGE(...) (&(const struct front_message){ __VA_ARGS__ })
+
 struct front_used {
 	uint32_t id, len;
 };
@@ -75,12 +87,9 @@ void front_close(struct vhost_front *f);
 /* Connect again, where the server is another one; the guest notices nothing. */
 void front_reconnect(struct vhost_front *f, const char *path);
 
-/* One request, with descriptors. */
-void front_send(struct vhost_front *f, uint32_t request, uint32_t flags,
-		const void *payload, uint32_t len, const int *fds, unsigned nr);
+void front_send(struct vhost_front *f, const struct front_message *m);
 /* The same, to be acknowledged: 0, or not. */
-uint64_t front_ask(struct vhost_front *f, uint32_t request, const void *payload,
-		   uint32_t len, const int *fds, unsigned nr);
+uint64_t front_ask(struct vhost_front *f, const struct front_message *m);
 /* A reply to @request: its payload's length. *@ret_fd: -1, or a descriptor. */
 uint32_t front_reply(struct vhost_front *f, uint32_t request, void *payload,
 		     uint32_t max, int *ret_fd);
@@ -99,8 +108,7 @@ void front_set_memory(struct vhost_front *f);
 /* An address of the guest for what is at @off of its memory. */
 uint64_t front_addr(size_t off);
 uint8_t *front_slot(struct vhost_front *f, unsigned slot);
-void front_set_desc(struct vhost_front *f, unsigned i, uint64_t addr,
-		    uint32_t len, uint16_t flags, uint16_t next);
+void front_set_desc(struct vhost_front *f, unsigned i, struct front_desc d);
 /* Put @head into the ring, and kick if the device wants it. */
 void front_offer(struct vhost_front *f, uint16_t head);
 void front_kick(struct vhost_front *f);

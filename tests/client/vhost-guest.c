@@ -31,10 +31,9 @@ front_slot(struct vhost_front *f, unsigned slot)
 }
 
 void
-front_set_desc(struct vhost_front *f, unsigned i, uint64_t addr, uint32_t len,
-	       uint16_t flags, uint16_t next)
+front_set_desc(struct vhost_front *f, unsigned i, struct front_desc d)
 {
-	f->desc[i] = (struct front_desc){ addr, len, flags, next };
+	f->desc[i] = d;
 }
 
 void
@@ -117,15 +116,22 @@ add(struct table *t, uint64_t addr, size_t len, uint16_t flags)
 	t->nr++;
 }
 
+/* Bytes that are cut into pieces: a head, then more. */
+struct bytes {
+	size_t off; /* in the memory */
+	const uint8_t *from; /* what they are, or NULL */
+	size_t len, head_len;
+};
+
 /*
- * The next piece of @len bytes from @*off on, of which @*done are before it:
- * a head of @head_len bytes, then more. Returns its length, 0 at the end.
+ * The next piece of @b, at @*off, of which @*done are before it. Returns its
+ * length, 0 at the end.
  */
 static size_t
-next_piece(const struct vhost_front *f, size_t len, size_t head_len,
-	   size_t *done, size_t *off)
+next_piece(const struct vhost_front *f, const struct bytes *b, size_t *done,
+	   size_t *off)
 {
-	size_t max = *done == 0 ? head_len : len, left = len - *done;
+	size_t max = *done == 0 ? b->head_len : b->len, left = b->len - *done;
 
 	if (f->flags & FRONT_SMALL_PIECES) {
 		max = max < PIECE ? max : PIECE;
@@ -136,17 +142,16 @@ next_piece(const struct vhost_front *f, size_t len, size_t head_len,
 	return max;
 }
 
-/* Descriptors for @len bytes at @off, filled from @from, or to be written. */
+/* Descriptors for @b, or to be written if it has no bytes. */
 static void
-add_cut(struct vhost_front *f, struct table *t, size_t off, const uint8_t *from,
-	size_t len, size_t head_len)
+add_cut(struct vhost_front *f, struct table *t, const struct bytes *b)
 {
-	size_t n, done = 0;
+	size_t n, done = 0, off = b->off;
 
-	while ((n = next_piece(f, len, head_len, &done, &off)) > 0) {
-		add(t, front_addr(off), n, from ? 0 : WRITE);
-		if (from)
-			memcpy(f->mem + off, from + done - n, n);
+	while ((n = next_piece(f, b, &done, &off)) > 0) {
+		add(t, front_addr(off), n, b->from ? 0 : WRITE);
+		if (b->from)
+			memcpy(f->mem + off, b->from + done - n, n);
 		off += n;
 	}
 }
@@ -178,12 +183,15 @@ front_put_message(struct vhost_front *f, const void *p, size_t len, size_t room)
 				    0, 1024 };
 	/* Heads are cut off as Linux does with what it does not copy. */
 	f->head_len[slot] = type == 116 ? 11 : room;
-	add_cut(f, &t, off, p, len, type == 118 ? 23 : len);
-	add_cut(f, &t, off + IN_SLOT_REPLY, NULL, room, f->head_len[slot]);
+	add_cut(f, &t, &(struct bytes){ off, p, len, type == 118 ? 23 : len });
+	add_cut(f, &t,
+		&(struct bytes){ off + IN_SLOT_REPLY, NULL, room,
+				 f->head_len[slot] });
 	t.desc[t.nr - 1].flags &= (uint16_t)~NEXT;
 	if (is_indirect)
-		front_set_desc(f, head, front_addr(off + IN_SLOT_TABLE),
-			       t.nr * 16, INDIRECT, 0);
+		front_set_desc(f, head,
+			       FRONT_DESC(front_addr(off + IN_SLOT_TABLE),
+					  t.nr * 16, INDIRECT, 0));
 	front_offer(f, (uint16_t)head);
 	return slot;
 }
@@ -192,15 +200,15 @@ const uint8_t *
 front_take_reply(struct vhost_front *f, unsigned slot)
 {
 	size_t off = (size_t)(front_slot(f, slot) - f->mem) + IN_SLOT_REPLY;
+	/* Until the area's end: more than there can be. */
+	struct bytes all = { off, NULL, 200000, f->head_len[slot] };
 	size_t n, done = 0;
 
 	f->slots &= ~(1u << slot);
 	if (!f->reply)
 		f->reply = malloc(IN_SLOT_REPLY);
 	CHECK(f->reply);
-	/* Until the area's end: more than there can be. */
-	while ((n = next_piece(f, 200000, f->head_len[slot], &done, &off)) >
-	       0) {
+	while ((n = next_piece(f, &all, &done, &off)) > 0) {
 		memcpy(f->reply + done - n, f->mem + off, n);
 		off += n;
 	}

@@ -26,8 +26,9 @@ good_chain(struct vhost_front *f)
 	static const uint8_t clunk[11] = { 11, 0, 0, 0, 120, 1, 0, 99 };
 
 	memcpy(f->mem + SLOT, clunk, sizeof(clunk));
-	front_set_desc(f, 0, front_addr(SLOT), sizeof(clunk), NEXT, 1);
-	front_set_desc(f, 1, front_addr(REPLY), 4096, WRITE, 0);
+	front_set_desc(f, 0,
+		       FRONT_DESC(front_addr(SLOT), sizeof(clunk), NEXT, 1));
+	front_set_desc(f, 1, FRONT_DESC(front_addr(REPLY), 4096, WRITE, 0));
 }
 
 static void
@@ -169,7 +170,7 @@ spoil(struct vhost_front *f, const struct row *row)
 	if (row->first.flags || row->first.len)
 		f->desc[0] = row->first;
 	/* What goes on from there would do. */
-	front_set_desc(f, 2, front_addr(SLOT), 11, 0, 0);
+	front_set_desc(f, 2, FRONT_DESC(front_addr(SLOT), 11, 0, 0));
 	memcpy(f->mem + TABLE, &row->table, sizeof(row->table));
 	row->put(f);
 }
@@ -186,7 +187,7 @@ check_told(struct vhost_front *f)
 	CHECK_EQ(sizeof(head), read(f->backend, head, sizeof(head)));
 	CHECK_EQ(2, head[0]);
 	CHECK_EQ(NEEDS_RESET, front_get(f, 40));
-	CHECK_EQ(0, front_ask(f, 34, NULL, 0, NULL, 0));
+	CHECK_EQ(0, front_ask(f, FRONT_MESSAGE(.request = 34)));
 	CHECK_EQ(0, front_get(f, 40));
 	(void)close(f->backend);
 	front_clear_rings(f);
@@ -207,7 +208,7 @@ check_answered(struct vhost_front *f)
 	/* A message that is longer than its chain. */
 	good_chain(f);
 	f->mem[SLOT] = 100;
-	front_set_desc(f, 0, front_addr(SLOT), 9, NEXT, 1);
+	front_set_desc(f, 0, FRONT_DESC(front_addr(SLOT), 9, NEXT, 1));
 	front_offer(f, 0);
 	e = front_wait(f);
 	p = f->mem + REPLY;
@@ -215,17 +216,18 @@ check_answered(struct vhost_front *f)
 	CHECK(p[4] == 7 && p9_get32(p + 7) == EINVAL);
 	/* Room for Rlerror alone. */
 	memcpy(f->mem + SLOT, getattr, sizeof(getattr));
-	front_set_desc(f, 0, front_addr(SLOT), sizeof(getattr), NEXT, 1);
-	front_set_desc(f, 1, front_addr(REPLY), 11, WRITE, 0);
+	front_set_desc(f, 0,
+		       FRONT_DESC(front_addr(SLOT), sizeof(getattr), NEXT, 1));
+	front_set_desc(f, 1, FRONT_DESC(front_addr(REPLY), 11, WRITE, 0));
 	front_offer(f, 0);
 	e = front_wait(f);
 	CHECK_EQ(11, e.len);
 	CHECK(p[4] == 7 && p9_get32(p + 7) == EMSGSIZE);
 	/* Empty descriptors, and a request in single bytes. */
 	good_chain(f);
-	front_set_desc(f, 0, front_addr(SLOT), 0, NEXT, 3);
-	front_set_desc(f, 3, front_addr(SLOT), 1, NEXT, 4);
-	front_set_desc(f, 4, front_addr(SLOT + 1), 10, NEXT, 1);
+	front_set_desc(f, 0, FRONT_DESC(front_addr(SLOT), 0, NEXT, 3));
+	front_set_desc(f, 3, FRONT_DESC(front_addr(SLOT), 1, NEXT, 4));
+	front_set_desc(f, 4, FRONT_DESC(front_addr(SLOT + 1), 10, NEXT, 1));
 	front_offer(f, 0);
 	e = front_wait(f);
 	CHECK_EQ(11, e.len);
@@ -260,7 +262,7 @@ main(void)
 	front_open(&f, path, 0);
 	check_answered(&f);
 	/* Not negotiated here. */
-	front_set_desc(&f, 0, front_addr(TABLE), 16, INDIRECT, 0);
+	front_set_desc(&f, 0, FRONT_DESC(front_addr(TABLE), 16, INDIRECT, 0));
 	front_offer(&f, 0);
 	CHECK(front_is_hung_up(&f));
 	front_close(&f);

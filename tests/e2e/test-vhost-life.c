@@ -128,7 +128,7 @@ reset(void)
 
 	front_open(&f, path, 0);
 	slot = begin_slow(&f, 1);
-	CHECK_EQ(0, front_ask(&f, 34, NULL, 0, NULL, 0));
+	CHECK_EQ(0, front_ask(&f, FRONT_MESSAGE(.request = 34)));
 	check_answer(&f, slot, front_wait(&f));
 	front_clear_rings(&f);
 	front_setup(&f);
@@ -152,10 +152,14 @@ memory_replaced(void)
 	/* None of it: the device is broken, and that is all. */
 	(void)begin_slow(&f, 2);
 	f.flags |= FRONT_MEM_SLOTS;
-	CHECK_EQ(0, front_ask(&f, 38,
-			      (uint64_t[]){ 0, FRONT_GUEST, FRONT_MEMORY,
-					    FRONT_USER, 0 },
-			      40, NULL, 0));
+	CHECK_EQ(0,
+		 front_ask(
+			 &f,
+			 FRONT_MESSAGE(.request = 38,
+				       .payload = (uint64_t[]){ 0, FRONT_GUEST,
+								FRONT_MEMORY,
+								FRONT_USER, 0 },
+				       .len = 40)));
 	CHECK(front_is_hung_up(&f));
 	front_close(&f);
 }
@@ -173,7 +177,9 @@ killed(void)
 	/* While it waits for the queue to stand still. */
 	front_open(&f, path, 0);
 	(void)begin_slow(&f, 1);
-	front_send(&f, 11, 0, (uint32_t[]){ 0, 0 }, 8, NULL, 0);
+	front_send(&f,
+		   FRONT_MESSAGE(.request = 11, .payload = (uint32_t[]){ 0, 0 },
+				 .len = 8));
 	front_close(&f);
 	front_open(&f, path, 0);
 	(void)begin_slow(&f, 1);

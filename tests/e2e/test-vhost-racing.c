@@ -62,9 +62,12 @@ scribble(void *arg)
 			break;
 		}
 		/* Right again, for most of the time. */
-		front_set_desc(f, 0, front_addr(FRONT_RINGS_SIZE), 32, 1, 1);
-		front_set_desc(f, 1, front_addr(FRONT_RINGS_SIZE + 4096), 4096,
-			       2, 0);
+		front_set_desc(
+			f, 0,
+			FRONT_DESC(front_addr(FRONT_RINGS_SIZE), 32, 1, 1));
+		front_set_desc(f, 1,
+			       FRONT_DESC(front_addr(FRONT_RINGS_SIZE + 4096),
+					  4096, 2, 0));
 	}
 	return NULL;
 }
@@ -109,7 +112,7 @@ race(const char *path)
 	CHECK_EQ(0, pthread_join(thread, NULL));
 	/* It answers the VMM, whatever its guest did. */
 	(void)front_get(&f, 40);
-	CHECK_EQ(0, front_ask(&f, 34, NULL, 0, NULL, 0));
+	CHECK_EQ(0, front_ask(&f, FRONT_MESSAGE(.request = 34)));
 	front_close(&f);
 }
 

@@ -117,11 +117,15 @@ check_row(const char *path, const struct row *row)
 	(void)fflush(stdout);
 	front_open(&f, path, 0);
 	nr = make_fds(&f, row->what, fds);
-	CHECK(front_ask(&f, row->request, row->payload, row->len, fds, nr) !=
-	      0);
+	CHECK(front_ask(&f,
+			FRONT_MESSAGE(.request = row->request,
+				      .payload = row->payload, .len = row->len,
+				      .fds = fds, .nr_fds = nr)) != 0);
 	/* No harm was done. */
 	CHECK_EQ(0, p9_getattr(&f.p9, 0, &st));
-	front_send(&f, row->request, 0, row->payload, row->len, fds, nr);
+	front_send(&f, FRONT_MESSAGE(.request = row->request,
+				     .payload = row->payload, .len = row->len,
+				     .fds = fds, .nr_fds = nr));
 	CHECK(front_is_hung_up(&f));
 	front_close(&f);
 }
@@ -145,16 +149,21 @@ check_frames(const char *path)
 	CHECK(front_is_hung_up(&f));
 	front_close(&f);
 	front_connect(&f, path, 0);
-	front_send(&f, 12, 0, &one, 8, fds, make_fds(&f, NINE, fds));
+	front_send(&f, FRONT_MESSAGE(.request = 12, .payload = &one, .len = 8,
+				     .fds = fds,
+				     .nr_fds = make_fds(&f, NINE, fds)));
 	CHECK(front_is_hung_up(&f));
 	front_close(&f);
 	/* Half a message, with a descriptor: and then it goes. */
 	front_connect(&f, path, 0);
-	front_send(&f, 12, 0, &one, 4, fds, make_fds(&f, EVENT, fds));
+	front_send(&f, FRONT_MESSAGE(.request = 12, .payload = &one, .len = 4,
+				     .fds = fds,
+				     .nr_fds = make_fds(&f, EVENT, fds)));
 	front_close(&f);
 	/* Descriptors of nothing that needs any. */
 	front_connect(&f, path, 0);
-	front_send(&f, 1, 0, NULL, 0, fds, make_fds(&f, FILE_OF_3, fds));
+	front_send(&f, FRONT_MESSAGE(.request = 1, .fds = fds,
+				     .nr_fds = make_fds(&f, FILE_OF_3, fds)));
 	CHECK_EQ(8, front_reply(&f, 1, &one, 8, NULL));
 	front_close(&f);
 }

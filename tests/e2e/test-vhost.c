@@ -59,15 +59,18 @@ check_config(struct vhost_front *f)
 	} config = { 0, 64, 0, "" };
 	uint32_t len;
 
-	front_send(f, 24, 0, &config, sizeof(config), NULL, 0);
+	front_send(f, FRONT_MESSAGE(.request = 24, .payload = &config,
+				    .len = sizeof(config)));
 	len = front_reply(f, 24, &config, sizeof(config), NULL);
 	CHECK_EQ(sizeof(config), len);
 	CHECK_EQ(0, memcmp(config.bytes, "\4\0test\0", 7));
 	config.off = 250;
-	front_send(f, 24, 0, &config, sizeof(config), NULL, 0);
+	front_send(f, FRONT_MESSAGE(.request = 24, .payload = &config,
+				    .len = sizeof(config)));
 	CHECK_EQ(0, front_reply(f, 24, &config, sizeof(config), NULL));
 	config.off = 0;
-	CHECK(front_ask(f, 25, &config, sizeof(config), NULL, 0) != 0);
+	CHECK(front_ask(f, FRONT_MESSAGE(.request = 25, .payload = &config,
+					 .len = sizeof(config))) != 0);
 }
 
 int
