@@ -166,6 +166,15 @@ parse_tag(struct addr *a, const char *value, char why[256])
 }
 
 static int
+parse_packed(struct addr *a, const char *value, char why[256])
+{
+	a->has_packed = value && strcmp(value, "on") == 0;
+	if (a->has_packed || (value && strcmp(value, "off") == 0))
+		return 0;
+	return refuse(why, "packed=%s: use on or off", value ? value : "");
+}
+
+static int
 parse_option(struct addr *a, const char *key, const char *value, char why[256])
 {
 	char *end;
@@ -173,10 +182,12 @@ parse_option(struct addr *a, const char *key, const char *value, char why[256])
 
 	if (strcmp(key, "tag") == 0 && a->is_vhost)
 		return parse_tag(a, value, why);
+	if (strcmp(key, "packed") == 0 && a->is_vhost)
+		return parse_packed(a, value, why);
 	if (strcmp(key, "mode") != 0 || a->kind != ADDR_UNIX)
 		return refuse(why,
 			      "unknown address option \"%s\" (unix: has "
-			      "mode=, vhost-user: mode= and tag=)",
+			      "mode=, vhost-user: mode=, tag= and packed=)",
 			      key);
 	mode = value ? strtol(value, &end, 8) : -1;
 	if (mode < 0 || mode > 0777 || end == value || *end)

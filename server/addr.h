@@ -24,6 +24,7 @@ struct addr {
 	int fd; /* FD */
 	bool is_vhost; /* a VMM connects there: UNIX, FD */
 	char tag[ADDR_TAG_MAX]; /* of its device */
+	bool has_packed; /* which offers packed queues */
 };
 
 /*

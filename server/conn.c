@@ -314,6 +314,7 @@ conn_new(struct loop *l, int fd, const struct conn_origin *origin)
 		c->ops = origin->transport;
 		c->protocol = origin->protocol;
 		memcpy(c->tag, origin->tag, sizeof(c->tag));
+		c->has_packed = origin->has_packed;
 		pool_lane_init(&c->lane);
 		c->id = atomic_fetch_add(&s->next_conn_id, 1) + 1;
 		c->session = session_for(c);

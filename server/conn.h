@@ -67,7 +67,8 @@ extern const struct conn_ops vhost_ops; /* transport-vhost.c */
 struct conn_origin {
 	const struct protocol *protocol;
 	const struct conn_ops *transport;
-	char tag[ADDR_TAG_MAX]; /* of vhost_ops */
+	char tag[ADDR_TAG_MAX]; /* of vhost_ops, as is the next */
+	bool has_packed; /* packed queues may be chosen */
 };
 
 struct conn {
@@ -112,7 +113,8 @@ struct conn {
 
 	/* vhost */
 	struct vhost *vhost; /* owned */
-	char tag[ADDR_TAG_MAX]; /* const */
+	char tag[ADDR_TAG_MAX]; /* const, as is the next */
+	bool has_packed;
 };
 
 /* Serve @fd (taken over, also on failure). */

@@ -44,6 +44,7 @@ listener_new(struct server *s, int fd, const struct addr *a)
 	l->kind = a->kind;
 	l->origin.protocol = a->protocol;
 	l->origin.transport = a->is_vhost ? &vhost_ops : &stream_ops;
+	l->origin.has_packed = a->has_packed;
 	memcpy(l->origin.tag, a->tag, sizeof(l->origin.tag));
 	LIST_INSERT_HEAD(&s->listeners, l, by_server);
 	return l;

@@ -30,6 +30,9 @@ libserver_a_SOURCES = \
 	%D%/guest-fault.h \
 	%D%/guest-memory.c \
 	%D%/guest-memory.h \
+	%D%/inflight-form.h \
+	%D%/inflight-packed.c \
+	%D%/inflight-split.c \
 	%D%/inflight.c \
 	%D%/inflight.h \
 	%D%/listen.c \
@@ -80,6 +83,7 @@ libserver_a_SOURCES = \
 	%D%/vhost-vring.c \
 	%D%/vhost.h \
 	%D%/vring-form.h \
+	%D%/vring-packed.c \
 	%D%/vring-split.c \
 	%D%/vring.c \
 	%D%/vring.h

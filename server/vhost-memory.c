@@ -99,16 +99,27 @@ is_inflight_sane(const struct vhost *v)
 	       !vhost_has_open_queue(v);
 }
 
+/* For the queues that were asked for, of the form that was negotiated. */
+static struct inflight
+inflight_asked(const struct vhost *v)
+{
+	return (struct inflight){
+		.nr_queues = v->rx.u.inflight.nr_queues,
+		.queue_size = v->rx.u.inflight.queue_size,
+		.is_packed = v->features & VHOST_F_RING_PACKED,
+	};
+}
+
 int
 vhost_get_inflight_fd(struct vhost *v)
 {
 	const struct vhost_inflight *f = &v->rx.u.inflight;
-	struct inflight made;
+	struct inflight made = inflight_asked(v);
 	int fd, r;
 
 	if (!is_inflight_sane(v))
 		return -EINVAL;
-	r = inflight_new(f->nr_queues, f->queue_size, &made, &fd);
+	r = inflight_new(&made, &fd);
 	if (r < 0)
 		return r;
 	inflight_unmap(&v->inflight);
@@ -128,8 +139,7 @@ int
 vhost_set_inflight_fd(struct vhost *v)
 {
 	const struct vhost_inflight *f = &v->rx.u.inflight;
-	struct inflight given = { .nr_queues = f->nr_queues,
-				  .queue_size = f->queue_size };
+	struct inflight given = inflight_asked(v);
 	int r;
 
 	if (!is_inflight_sane(v) || v->rx.nr_fds != 1)

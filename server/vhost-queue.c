@@ -50,9 +50,18 @@ vhost_queue_set_kick(struct vhost_queue *q, int fd)
 	ev_io_start(ev, &q->kicker);
 }
 
+uint32_t
+vhost_queue_base(const struct vhost *v, const struct vhost_queue *q)
+{
+	return q->has_base
+		       ? q->base
+		       : vring_first_base(v->features & VHOST_F_RING_PACKED);
+}
+
 int
 vhost_queue_open(struct vhost *v, struct vhost_queue *q)
 {
+	bool is_packed = v->features & VHOST_F_RING_PACKED;
 	int r;
 
 	if (q->is_open || q->kick < 0 || !q->has_place || !v->mem)
@@ -60,10 +69,12 @@ vhost_queue_open(struct vhost *v, struct vhost_queue *q)
 	q->ring = (struct vring){
 		.has_event_idx = v->features & VHOST_F_EVENT_IDX,
 		.has_indirect = v->features & VHOST_F_INDIRECT_DESC,
-		.inflight = inflight_queue(
-			&v->inflight, (unsigned)(q - v->queues), q->place.size),
+		.is_packed = is_packed,
+		.inflight =
+			inflight_queue(&v->inflight, (unsigned)(q - v->queues),
+				       q->place.size, is_packed),
 	};
-	r = vring_open(&q->ring, v->mem, &q->place, q->base);
+	r = vring_open(&q->ring, v->mem, &q->place, vhost_queue_base(v, q));
 	if (r < 0)
 		return r;
 	q->is_open = true;
@@ -77,6 +88,17 @@ vhost_queue_stop(struct vhost_queue *q)
 	q->is_stopping = true;
 	if (q->kick >= 0)
 		ev_io_stop(q->conn->loop->ev, &q->kicker);
+}
+
+void
+vhost_queue_settle(struct vhost_queue *q)
+{
+	if (!q->is_open)
+		return;
+	q->base = vring_base(&q->ring);
+	q->has_base = true;
+	if (q->ring.inflight)
+		inflight_forget(q->ring.inflight);
 }
 
 void

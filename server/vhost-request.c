@@ -53,10 +53,16 @@ wants_ack(const struct vhost *v)
 
 /* --- Features and the device's state ----------------------------------------- */
 
+static uint64_t
+offered(const struct vhost *v)
+{
+	return FEATURES | (v->conn->has_packed ? VHOST_F_RING_PACKED : 0);
+}
+
 static int
 get_features(struct vhost *v)
 {
-	return vhost_reply_u64(v, FEATURES);
+	return vhost_reply_u64(v, offered(v));
 }
 
 static int
@@ -65,7 +71,7 @@ set_features(struct vhost *v)
 	uint64_t features = v->rx.u.u64;
 	unsigned i;
 
-	if (features & ~FEATURES)
+	if (features & ~offered(v))
 		return -EINVAL;
 	/* Those that are open are read by what they began with. */
 	v->features = features;
@@ -230,12 +236,11 @@ vhost_is_pending_over(const struct vhost *v)
 static void
 finish_stop(struct vhost *v, struct vhost_queue *q)
 {
-	if (q->is_open)
-		q->base = vring_base(&q->ring);
+	vhost_queue_settle(q);
 	vhost_queue_close(q);
 	v->tx.u.state = (struct vhost_vring_state){
 		.index = (uint32_t)(q - v->queues),
-		.num = q->base,
+		.num = vhost_queue_base(v, q),
 	};
 	(void)vhost_reply(v, sizeof(v->tx.u.state));
 }
@@ -248,10 +253,10 @@ finish_reset(struct vhost *v)
 
 	for (i = 0; i < VHOST_QUEUES_MAX; i++) {
 		q = &v->queues[i];
+		vhost_queue_settle(q);
 		vhost_queue_close(q);
 		q->is_enabled = false;
-		q->has_place = false;
-		q->base = 0;
+		q->has_place = q->has_base = false;
 	}
 	v->features = 0;
 	v->status = 0;

@@ -22,7 +22,7 @@ vhost_set_vring_num(struct vhost *v)
 	uint32_t num = v->rx.u.state.num;
 
 	if (!q || q->is_open || num == 0 || num > VRING_SIZE_MAX ||
-	    (num & (num - 1)) != 0)
+	    (!(v->features & VHOST_F_RING_PACKED) && (num & (num - 1)) != 0))
 		return -EINVAL;
 	q->place.size = (uint16_t)num;
 	return 0;
@@ -57,12 +57,14 @@ vhost_set_vring_base(struct vhost *v)
 	struct vhost_queue *q = queue_at(v, v->rx.u.state.index);
 	uint32_t num = v->rx.u.state.num;
 
-	if (!q || q->is_open || num > UINT16_MAX)
+	if (!q || q->is_open ||
+	    (!(v->features & VHOST_F_RING_PACKED) && num > UINT16_MAX))
 		return -EINVAL;
-	if (num != q->base && !vhost_has_open_queue(v) &&
+	if (num != vhost_queue_base(v, q) && !vhost_has_open_queue(v) &&
 	    conn_renew_session(v->conn) < 0)
 		return -ENOMEM;
 	q->base = num;
+	q->has_base = true;
 	return 0;
 }
 

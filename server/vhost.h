@@ -27,6 +27,7 @@
 #define VHOST_F_EVENT_IDX (UINT64_C(1) << 29)
 #define VHOST_F_PROTOCOL_FEATURES (UINT64_C(1) << 30) /* vhost-user's */
 #define VHOST_F_VERSION_1 (UINT64_C(1) << 32)
+#define VHOST_F_RING_PACKED (UINT64_C(1) << 34) /* where it is to be */
 
 /* A request of the guest, from vring_take() to vring_put(). */
 struct vhost_msg {
@@ -48,7 +49,8 @@ struct vhost_queue {
 	struct vring ring;
 	struct conn *conn; /* borrowed */
 	struct vring_place place; /* as the VMM says */
-	uint32_t base;
+	uint32_t base; /* where it goes on when it opens */
+	bool has_base; /* the VMM said so, or it stopped there */
 	bool has_place;
 	bool is_open; /* ring is in use */
 	bool is_enabled;
@@ -101,6 +103,10 @@ bool vhost_is_pending_over(const struct vhost *v);
 int vhost_queue_open(struct vhost *v, struct vhost_queue *q);
 /* Take no more of it; what is in flight is put back still. */
 void vhost_queue_stop(struct vhost_queue *q);
+/* Nothing of it is in flight, and it goes on from there when it opens again. */
+void vhost_queue_settle(struct vhost_queue *q);
+/* Where it goes on when it opens. */
+uint32_t vhost_queue_base(const struct vhost *v, const struct vhost_queue *q);
 /* Forget where it is. Nothing of it is in flight. */
 void vhost_queue_close(struct vhost_queue *q);
 /* Watch another kick (-1: none), taken over. */

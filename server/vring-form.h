@@ -41,7 +41,38 @@ struct vring_form {
 	void (*ask_kicks)(struct vring *q, bool wanted);
 };
 
-extern const struct vring_form vring_split_form;
+extern const struct vring_form vring_split_form, vring_packed_form;
+
+/* Of a packed queue; as it is in memory. */
+struct vring_packed_desc {
+	uint64_t addr;
+	uint32_t len;
+	uint16_t id, flags;
+};
+
+/* Both places at its beginning, where the wrap counters are 1. */
+#define VRING_PACKED_FIRST UINT32_C(0x80008000)
+
+enum { VRING_DESC_AVAIL = 1u << 7, VRING_DESC_USED = 1u << 15 };
+
+/* Has the driver made it available, where the wrap counter is @wrap? */
+static inline bool
+vring_is_avail(uint16_t flags, bool wrap)
+{
+	return !!(flags & VRING_DESC_AVAIL) == wrap &&
+	       !!(flags & VRING_DESC_USED) != wrap;
+}
+
+/* @nr descriptors, at most @size, further on. */
+static inline struct vring_pos
+vring_pos_add(struct vring_pos at, unsigned nr, uint16_t size)
+{
+	unsigned idx = at.idx + nr;
+
+	return idx < size
+		       ? (struct vring_pos){ (uint16_t)idx, at.wrap }
+		       : (struct vring_pos){ (uint16_t)(idx - size), !at.wrap };
+}
 
 static inline uint16_t
 vring_load16(const uint16_t *p)

@@ -12,7 +12,7 @@
  */
 #include <errno.h>
 
-#include "inflight.h"
+#include "inflight-form.h"
 #include "vring-form.h"
 
 struct vring_desc {
@@ -84,14 +84,10 @@ begin(struct vring *q, uint32_t base)
 	s->next_avail = (uint16_t)base;
 	if (!q->inflight)
 		return 0;
-	r = inflight_recover(q->inflight, q->size, s->used_idx, &q->again,
-			     &q->counter);
-	if (r < 0)
-		return r;
-	if (r > 0)
-		s->next_avail = (uint16_t)(s->used_idx + r);
-	q->nr_again = (unsigned)r;
-	return 0;
+	r = inflight_split_recover(q);
+	if (q->nr_again > 0)
+		s->next_avail = (uint16_t)(s->used_idx + q->nr_again);
+	return r;
 }
 
 static uint32_t
@@ -153,7 +149,7 @@ next_head(struct vring *q, uint16_t *ret)
 	uint16_t idx, waiting;
 
 	if (q->at_again < q->nr_again) {
-		*ret = q->again[q->at_again++];
+		*ret = q->again[q->at_again++].id;
 		return 1;
 	}
 	idx = le16toh(__atomic_load_n(&s->avail->idx, __ATOMIC_ACQUIRE));
@@ -169,7 +165,7 @@ next_head(struct vring *q, uint16_t *ret)
 		return vring_broken(q, "a request begins beyond the table");
 	s->next_avail++;
 	if (q->inflight)
-		inflight_take(q->inflight, *ret, q->counter++);
+		inflight_split_take(q, *ret);
 	return 1;
 }
 
@@ -211,10 +207,10 @@ put(struct vring *q, struct vring_token token, uint32_t len)
 	vring_store32(&e->len, len);
 	s->used_idx++;
 	if (q->inflight)
-		inflight_put_begin(q->inflight, token.id);
+		inflight_split_put_begin(q, token.id);
 	__atomic_store_n(&s->used->idx, htole16(s->used_idx), __ATOMIC_RELEASE);
 	if (q->inflight)
-		inflight_put_end(q->inflight, token.id, s->used_idx);
+		inflight_split_put_end(q, token.id);
 }
 
 static bool

@@ -52,7 +52,7 @@ vring_open(struct vring *q, const struct guest_memory *mem,
 {
 	int r;
 
-	q->form = &vring_split_form;
+	q->form = q->is_packed ? &vring_packed_form : &vring_split_form;
 	r = find_place(q, mem, place);
 	if (r < 0)
 		return r;
@@ -78,6 +78,12 @@ vring_close(struct vring *q)
 {
 	free(q->again);
 	*q = (struct vring){ .size = 0 };
+}
+
+uint32_t
+vring_first_base(bool is_packed)
+{
+	return is_packed ? VRING_PACKED_FIRST : 0;
 }
 
 uint32_t

@@ -24,6 +24,7 @@ struct inflight_queue;
 struct vring_avail;
 struct vring_desc;
 struct vring_form;
+struct vring_packed_desc;
 struct vring_used;
 
 /*
@@ -38,6 +39,8 @@ struct vring_place {
 /* What a request is put back by. */
 struct vring_token {
 	uint16_t id; /* the driver's name of it; of a split one its head */
+	/* of a packed one: how many descriptors, and where they are noted */
+	uint16_t nr, first_entry, last_entry;
 };
 
 /* Of a split queue. */
@@ -50,21 +53,41 @@ struct vring_split {
 	uint16_t told_idx; /* used_idx when it was last asked about a call */
 };
 
+/* A place in a packed queue, and the wrap counter there. */
+struct vring_pos {
+	uint16_t idx;
+	bool wrap;
+};
+
+/* Of a packed queue. */
+struct vring_packed {
+	struct vring_packed_desc *desc; /* in the guest's memory, as all here */
+	const uint32_t *driver; /* when it wants calls */
+	uint32_t *device; /* when we want kicks */
+	struct vring_pos avail; /* what is taken next */
+	struct vring_pos used; /* where the next one is put */
+	unsigned nr_descs; /* taken, and not put back */
+	unsigned nr_new; /* put since it was last asked about a call */
+	uint16_t free_entry; /* the next that is used of inflight */
+};
+
 struct vring {
 	/* const while it is open, but for vring_move() */
 	uint16_t size;
-	bool has_event_idx, has_indirect;
+	bool has_event_idx, has_indirect, is_packed;
 	const struct vring_form *form;
 	const struct guest_memory *mem; /* borrowed: that of these pointers */
 	struct inflight_queue *inflight; /* borrowed; NULL: nobody asked */
 	union {
 		struct vring_split split;
+		struct vring_packed packed;
 	};
 
 	bool must_call; /* whatever the driver asks for, once */
 	unsigned nr_taken; /* and not put back */
 	uint64_t counter; /* of what was taken, for inflight */
-	uint16_t *again; /* owned; taken by an earlier server, in order */
+	struct vring_token
+		*again; /* owned; taken by an earlier server, in order */
 	unsigned nr_again, at_again;
 	const char *why; /* static; it is broken */
 };
@@ -79,8 +102,8 @@ struct vring_chain {
 
 /*
  * Open the queue at @place in @mem, which outlives it or is replaced by
- * vring_move(); @base: where it goes on, as vring_base() has it. has_* and
- * inflight are set beforehand, all else is 0. What an earlier server had taken
+ * vring_move(); @base: where it goes on, as vring_base() has it. has_*,
+ * is_packed and inflight are set beforehand, all else is 0. What an earlier server had taken
  * and not put back, as @inflight tells, comes first, and then @base is not
  * looked at. Returns 0; -EINVAL: no such place; -ENOMEM.
  */
@@ -92,6 +115,8 @@ int vring_move(struct vring *q, const struct guest_memory *mem,
 void vring_close(struct vring *q);
 /* Where another device is to go on, when nothing is in flight. */
 uint32_t vring_base(const struct vring *q);
+/* Where a new queue begins. */
+uint32_t vring_first_base(bool is_packed);
 
 /* Is there a request to be taken? Also true of what is broken thereby. */
 bool vring_has_next(const struct vring *q);

@@ -66,11 +66,13 @@ harness_restart(struct harness *h, const char *options)
 		       "exec \"${VENEER:-./veneer}\" serve --lower %s/lower "
 		       "--upper %s/upper --listen unix:%s "
 		       "--listen nbd+unix:%s --listen "
-		       "vhost-user:%s/vhost,tag=test --log-level warning "
+		       "vhost-user:%s/vhost,tag=test --listen "
+		       "vhost-user:%s/vhost-packed,tag=test,packed=on "
+		       "--log-level warning "
 		       "${VENEER_TEST_FDS:+-o test-fds=$VENEER_TEST_FDS} "
 		       "%s 2>>%s/log",
 		       h->root, h->root, h->socket, h->nbd_socket, h->root,
-		       options ? options : "", h->root);
+		       h->root, options ? options : "", h->root);
 	h->pid = fork();
 	if (h->pid == 0) {
 		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);

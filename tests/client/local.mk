@@ -12,4 +12,5 @@ libp9client_a_SOURCES = \
 	%D%/p9.h \
 	%D%/vhost-front.c \
 	%D%/vhost-front.h \
-	%D%/vhost-guest.c
+	%D%/vhost-guest.c \
+	%D%/vhost-packed.c

@@ -22,12 +22,13 @@ struct header {
 };
 
 static int
-connect_to(const char *path)
+connect_to(const struct vhost_front *f, const char *path)
 {
 	struct sockaddr_un sun = { .sun_family = AF_UNIX };
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-	(void)snprintf(sun.sun_path, sizeof(sun.sun_path), "%s", path);
+	(void)snprintf(sun.sun_path, sizeof(sun.sun_path), "%s%s", path,
+		       f->flags & FRONT_PACKED ? "-packed" : "");
 	CHECK(fd >= 0);
 	CHECK_EQ(0, connect(fd, (struct sockaddr *)&sun, sizeof(sun)));
 	return fd;
@@ -175,10 +176,16 @@ front_set_memory(struct vhost_front *f)
 					       .nr_fds = nr)));
 }
 
+static uint32_t
+queue_size(const struct vhost_front *f)
+{
+	return f->flags & FRONT_PACKED ? FRONT_PACKED_QUEUE : FRONT_QUEUE;
+}
+
 static void
 set_inflight(struct vhost_front *f)
 {
-	uint64_t d[3] = { 0, 0, 1 | FRONT_QUEUE << 16 };
+	uint64_t d[3] = { 0, 0, 1 | queue_size(f) << 16 };
 
 	if (f->inflight_fd >= 0) {
 		d[0] = f->inflight_len;
@@ -218,13 +225,12 @@ offset_in(const struct vhost_front *f, const void *p)
 }
 
 void
-front_start_queue(struct vhost_front *f, uint16_t base)
+front_start_queue(struct vhost_front *f, uint32_t base)
 {
-	uint64_t addr[5] = { 0, FRONT_USER + offset_in(f, f->desc),
-			     FRONT_USER + offset_in(f, f->used),
+	uint64_t addr[5] = { 0, FRONT_USER, FRONT_USER + offset_in(f, f->used),
 			     FRONT_USER + offset_in(f, f->avail), 0 };
 
-	set_state(f, 8, FRONT_QUEUE);
+	set_state(f, 8, queue_size(f));
 	set_state(f, 10, base);
 	CHECK_EQ(0, front_ask(f, FRONT_MESSAGE(.request = 9, .payload = addr,
 					       .len = sizeof(addr))));
@@ -233,7 +239,7 @@ front_start_queue(struct vhost_front *f, uint16_t base)
 	set_state(f, 18, 1);
 }
 
-uint16_t
+uint32_t
 front_stop_queue(struct vhost_front *f)
 {
 	uint32_t state[2] = { 0, 0 };
@@ -242,18 +248,17 @@ front_stop_queue(struct vhost_front *f)
 				    .len = sizeof(state)));
 	CHECK_EQ(8, front_reply(f, 11, state, sizeof(state), NULL));
 	CHECK_EQ(0, state[0]);
-	return (uint16_t)state[1];
+	return state[1];
 }
 
-void
-front_setup(struct vhost_front *f)
+static void
+setup(struct vhost_front *f, uint32_t base)
 {
 	uint64_t features = front_get(f, 1), protocol = front_get(f, 15);
-	uint64_t want = 1 | UINT64_C(1) << 30 | UINT64_C(1) << 32;
+	uint64_t packed = f->flags & FRONT_PACKED ? UINT64_C(1) << 34 : 0;
+	uint64_t want = 1 | UINT64_C(1) << 30 | UINT64_C(1) << 32 | packed;
 
-	CHECK_EQ(1 | UINT64_C(1) << 28 | UINT64_C(1) << 29 | UINT64_C(1) << 30 |
-			 UINT64_C(1) << 32,
-		 features);
+	CHECK_EQ(want | UINT64_C(1) << 28 | UINT64_C(1) << 29, features);
 	if (f->flags & FRONT_INDIRECT)
 		want |= UINT64_C(1) << 28;
 	if (f->flags & FRONT_EVENT_IDX)
@@ -269,7 +274,13 @@ front_setup(struct vhost_front *f)
 	if (f->flags & FRONT_INFLIGHT)
 		set_inflight(f);
 	front_set_memory(f);
-	front_start_queue(f, f->avail_idx);
+	front_start_queue(f, base);
+}
+
+void
+front_setup(struct vhost_front *f)
+{
+	setup(f, front_base(f));
 }
 
 void
@@ -277,13 +288,13 @@ front_connect(struct vhost_front *f, const char *path, unsigned flags)
 {
 	*f = (struct vhost_front){
 		.flags = flags,
-		.fd = connect_to(path),
 		.mem_fd = memfd_create("guest", MFD_CLOEXEC),
 		.kick = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
 		.call = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
 		.backend = -1,
 		.inflight_fd = -1,
 	};
+	f->fd = connect_to(f, path);
 	CHECK(f->mem_fd >= 0 && f->kick >= 0 && f->call >= 0);
 	CHECK_EQ(0, ftruncate(f->mem_fd, FRONT_MEMORY));
 	f->mem = mmap(NULL, FRONT_MEMORY, PROT_READ | PROT_WRITE, MAP_SHARED,
@@ -292,14 +303,17 @@ front_connect(struct vhost_front *f, const char *path, unsigned flags)
 	f->desc = (void *)f->mem;
 	f->avail = (void *)(f->mem + 0x4000);
 	f->used = (void *)(f->mem + 0x8000);
+	if (f->flags & FRONT_PACKED)
+		packed_init(f);
 }
 
 void
 front_reconnect(struct vhost_front *f, const char *path)
 {
 	(void)close(f->fd);
-	f->fd = connect_to(path);
-	front_setup(f);
+	f->fd = connect_to(f, path);
+	/* It does not know how far the server got. */
+	setup(f, f->flags & FRONT_PACKED ? 0x80008000 : f->avail_idx);
 }
 
 void

@@ -15,6 +15,7 @@
 #include "p9.h"
 
 #define FRONT_QUEUE 128 /* descriptors */
+#define FRONT_PACKED_QUEUE 100 /* of a packed one, whose heads are names */
 #define FRONT_SLOTS 16 /* requests in flight */
 #define FRONT_SLOT_DESCS (FRONT_QUEUE / FRONT_SLOTS)
 #define FRONT_SLOT_SIZE ((size_t)512 << 10) /* request, reply, table */
@@ -34,6 +35,7 @@ enum {
 	FRONT_INFLIGHT = 1u << 4,
 	FRONT_STATUS = 1u << 5, /* with a socket for the back end */
 	FRONT_SMALL_PIECES = 1u << 6, /* indirect: 1000 bytes, then a gap */
+	FRONT_PACKED = 1u << 7, /* at the server's socket PATH-packed */
 };
 
 struct front_desc {
@@ -54,6 +56,33 @@ struct front_message {
 };
 #define FRONT_MESSAGE(...) (&(const struct front_message){ __VA_ARGS__ })
 
+/* In memory, of a packed queue. */
+struct front_packed_desc {
+	uint64_t addr;
+	uint32_t len;
+	uint16_t id, flags;
+};
+
+/* Tests scribble in the ring while it is used: for no sanitizer to tell. */
+#define PACKED_LOAD(p) __atomic_load_n(p, __ATOMIC_RELAXED)
+#define PACKED_STORE(p, v) __atomic_store_n(p, v, __ATOMIC_RELAXED)
+
+/* A place in a packed queue. */
+struct front_pos {
+	uint16_t idx;
+	bool wrap;
+};
+
+/* What the driver of a packed queue knows. */
+struct front_packed {
+	struct front_packed_desc *ring; /* in the memory, as these two */
+	uint32_t *driver, *device; /* when calls and kicks are wanted */
+	struct front_pos avail, used;
+	uint16_t nr_descs[FRONT_QUEUE]; /* of what is in flight, by head */
+	struct front_desc
+		table[FRONT_QUEUE]; /* what the next ones are made of */
+};
+
 struct front_used {
 	uint32_t id, len;
 };
@@ -65,7 +94,9 @@ struct vhost_front {
 	int inflight_fd;
 	uint64_t inflight_len;
 	uint8_t *mem; /* FRONT_MEMORY */
-	struct front_desc *desc; /* in mem, as all here */
+	struct front_desc *desc; /* in mem, but packed.table where it is so */
+	struct front_packed packed;
+	/* Of a split queue, in mem. */
 	uint16_t *avail; /* flags, idx, ring, used_event */
 	uint16_t *used; /* flags, idx, elements, avail_event */
 	uint16_t avail_idx, used_seen;
@@ -98,9 +129,11 @@ uint64_t front_get(struct vhost_front *f, uint32_t request);
 /* Has the server hung up? Waits for it. */
 bool front_is_hung_up(struct vhost_front *f);
 /* Number, place, base, descriptors, enable. */
-void front_start_queue(struct vhost_front *f, uint16_t base);
+void front_start_queue(struct vhost_front *f, uint32_t base);
 /* GET_VRING_BASE. */
-uint16_t front_stop_queue(struct vhost_front *f);
+uint32_t front_stop_queue(struct vhost_front *f);
+/* What it says when nothing is in flight: where the driver is. */
+uint32_t front_base(const struct vhost_front *f);
 void front_set_memory(struct vhost_front *f);
 
 /* --- The guest --- */
@@ -116,6 +149,8 @@ void front_kick(struct vhost_front *f);
 struct front_used front_wait(struct vhost_front *f);
 /* Has one? */
 bool front_has_used(const struct vhost_front *f);
+/* How many descriptors are not in flight, as far as the device has told. */
+unsigned front_nr_free(const struct vhost_front *f);
 /* Empty the rings, as a driver does after a reset. */
 void front_clear_rings(struct vhost_front *f);
 /*
@@ -126,5 +161,19 @@ unsigned front_put_message(struct vhost_front *f, const void *p, size_t len,
 			   size_t room);
 /* The reply in @slot, which is free then. */
 const uint8_t *front_take_reply(struct vhost_front *f, unsigned slot);
+
+/* --- vhost-packed.c: the same of a packed queue --- */
+
+void packed_init(struct vhost_front *f);
+void packed_clear(struct vhost_front *f);
+uint32_t packed_base(const struct vhost_front *f);
+void packed_offer(struct vhost_front *f, uint16_t head);
+bool packed_has_used(const struct vhost_front *f);
+/* Have a call for the next one. */
+void packed_ask_call(struct vhost_front *f);
+/* The next one that is used; its id is UINT32_MAX: that was not in flight. */
+struct front_used packed_take_used(struct vhost_front *f);
+/* How a descriptor is in an indirect table. */
+void packed_write_desc(struct front_packed_desc *to, struct front_desc d);
 
 #endif

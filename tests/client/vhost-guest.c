@@ -44,8 +44,30 @@ front_kick(struct vhost_front *f)
 	CHECK_EQ(8, write(f->kick, &one, 8));
 }
 
-void
-front_offer(struct vhost_front *f, uint16_t head)
+uint32_t
+front_base(const struct vhost_front *f)
+{
+	return f->flags & FRONT_PACKED ? packed_base(f) : f->avail_idx;
+}
+
+unsigned
+front_nr_free(const struct vhost_front *f)
+{
+	const struct front_packed *p = &f->packed;
+	unsigned i, nr = FRONT_PACKED_QUEUE;
+
+	if (!(f->flags & FRONT_PACKED))
+		return FRONT_QUEUE -
+		       (uint16_t)(f->avail_idx -
+				  __atomic_load_n(&f->used[1],
+						  __ATOMIC_ACQUIRE));
+	for (i = 0; i < FRONT_QUEUE; i++)
+		nr -= p->nr_descs[i];
+	return nr;
+}
+
+static void
+split_offer(struct vhost_front *f, uint16_t head)
 {
 	uint16_t old = f->avail_idx, event;
 	bool wants;
@@ -64,9 +86,20 @@ front_offer(struct vhost_front *f, uint16_t head)
 		front_kick(f);
 }
 
+void
+front_offer(struct vhost_front *f, uint16_t head)
+{
+	if (f->flags & FRONT_PACKED)
+		packed_offer(f, head);
+	else
+		split_offer(f, head);
+}
+
 bool
 front_has_used(const struct vhost_front *f)
 {
+	if (f->flags & FRONT_PACKED)
+		return packed_has_used(f);
 	return __atomic_load_n(&f->used[1], __ATOMIC_ACQUIRE) != f->used_seen;
 }
 
@@ -78,12 +111,20 @@ front_wait(struct vhost_front *f)
 	uint64_t count;
 
 	/* Ask for a call for this one, look, and only then wait. */
-	__atomic_store_n(&f->avail[2 + FRONT_QUEUE], f->used_seen,
-			 __ATOMIC_RELAXED);
+	if (f->flags & FRONT_PACKED)
+		packed_ask_call(f);
+	else
+		__atomic_store_n(&f->avail[2 + FRONT_QUEUE], f->used_seen,
+				 __ATOMIC_RELAXED);
 	__sync_synchronize();
 	while (!front_has_used(f)) {
 		CHECK_EQ(1, poll(&p, 1, PATIENCE_MS));
 		(void)!read(f->call, &count, sizeof(count));
+	}
+	if (f->flags & FRONT_PACKED) {
+		e = packed_take_used(f);
+		CHECK(e.id != UINT32_MAX);
+		return e;
 	}
 	memcpy(&e, &f->used[2 + f->used_seen % FRONT_QUEUE * 4], sizeof(e));
 	f->used_seen++;
@@ -95,6 +136,8 @@ front_clear_rings(struct vhost_front *f)
 {
 	memset(f->mem, 0, FRONT_RINGS_SIZE);
 	f->avail_idx = f->used_seen = 0;
+	if (f->flags & FRONT_PACKED)
+		packed_clear(f);
 	f->slots = 0;
 }
 
@@ -171,7 +214,7 @@ free_slot(struct vhost_front *f)
 unsigned
 front_put_message(struct vhost_front *f, const void *p, size_t len, size_t room)
 {
-	unsigned slot = free_slot(f), head = slot * FRONT_SLOT_DESCS;
+	unsigned i, slot = free_slot(f), head = slot * FRONT_SLOT_DESCS;
 	size_t off = (size_t)(front_slot(f, slot) - f->mem);
 	uint8_t type = ((const uint8_t *)p)[4];
 	bool is_indirect = f->flags & FRONT_INDIRECT;
@@ -188,6 +231,8 @@ front_put_message(struct vhost_front *f, const void *p, size_t len, size_t room)
 		&(struct bytes){ off + IN_SLOT_REPLY, NULL, room,
 				 f->head_len[slot] });
 	t.desc[t.nr - 1].flags &= (uint16_t)~NEXT;
+	for (i = 0; i < t.nr && is_indirect && f->flags & FRONT_PACKED; i++)
+		packed_write_desc((void *)&t.desc[i], t.desc[i]);
 	if (is_indirect)
 		front_set_desc(f, head,
 			       FRONT_DESC(front_addr(off + IN_SLOT_TABLE),

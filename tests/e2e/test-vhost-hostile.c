@@ -13,7 +13,7 @@
 #include "harness.h"
 #include "vhost-front.h"
 
-enum { NEXT = 1, WRITE = 2, INDIRECT = 4 };
+enum { NEXT = 1, WRITE = 2, INDIRECT = 4, AVAIL = 1 << 7 };
 #define NEEDS_RESET 0x40u
 #define SLOT FRONT_RINGS_SIZE /* of slot 0, in the memory */
 #define REPLY (SLOT + FRONT_SLOT_SIZE / 2)
@@ -57,6 +57,41 @@ index_goes_back(struct vhost_front *f)
 	front_kick(f);
 }
 
+/* What is available goes round and round. */
+static void
+list_without_end(struct vhost_front *f)
+{
+	unsigned i;
+
+	for (i = 0; i < FRONT_PACKED_QUEUE; i++)
+		f->packed.ring[i].flags = NEXT | AVAIL;
+	front_kick(f);
+}
+
+/* It has an end, in what was used in the last round. */
+static void
+list_too_long(struct vhost_front *f)
+{
+	unsigned i;
+
+	list_without_end(f);
+	for (i = 0; i < f->packed.avail.idx; i++)
+		f->packed.ring[i].flags = AVAIL;
+	front_kick(f);
+}
+
+/* A list of a packed queue is of one kind of descriptors. */
+static void
+indirect_in_list(struct vhost_front *f)
+{
+	f->desc[0].len = 5;
+	f->desc[0].next = 3;
+	front_set_desc(f, 3, FRONT_DESC(front_addr(TABLE), 16, INDIRECT, 0));
+	front_offer(f, 0);
+}
+
+enum { SPLIT = 1, PACKED = 2, BOTH = SPLIT | PACKED };
+
 /* The first descriptor is replaced by these. */
 static const struct row {
 	const char *name;
@@ -64,101 +99,142 @@ static const struct row {
 	struct front_desc first;
 	struct front_desc table; /* at TABLE, if it has a length */
 	uint8_t size; /* of the message, if not 0 */
+	unsigned forms; /* of queues that can have it */
 } rows[] = {
-	{ "head beyond the table", head_beyond, { 0 }, { 0 }, 0 },
-	{ "available index jumps", index_jumps, { 0 }, { 0 }, 0 },
-	{ "available index goes back", index_goes_back, { 0 }, { 0 }, 0 },
-	{ "address 0", offer, { 0, 11, NEXT, 1 }, { 0 }, 0 },
-	{ "address that wraps", offer, { -10, 100, NEXT, 1 }, { 0 }, 0 },
+	{ "head beyond the table", head_beyond, { 0 }, { 0 }, 0, SPLIT },
+	{ "available index jumps", index_jumps, { 0 }, { 0 }, 0, SPLIT },
+	{ "available index goes back",
+	  index_goes_back,
+	  { 0 },
+	  { 0 },
+	  0,
+	  SPLIT },
+	{ "address 0", offer, { 0, 11, NEXT, 1 }, { 0 }, 0, BOTH },
+	{ "address that wraps", offer, { -10, 100, NEXT, 1 }, { 0 }, 0, BOTH },
 	{ "length over the end",
 	  offer,
 	  { FRONT_GUEST + FRONT_MEMORY - 5, 11, NEXT, 1 },
 	  { 0 },
-	  0 },
+	  0,
+	  BOTH },
 	{ "length that wraps",
 	  offer,
 	  { FRONT_GUEST + SLOT, 0xffffffff, NEXT, 1 },
 	  { 0 },
-	  0 },
-	{ "loop", offer, { FRONT_GUEST + SLOT, 11, NEXT, 0 }, { 0 }, 0 },
+	  0,
+	  BOTH },
+	{ "loop", offer, { FRONT_GUEST + SLOT, 11, NEXT, 0 }, { 0 }, 0, SPLIT },
 	{ "loop of nothing",
 	  offer,
 	  { FRONT_GUEST + SLOT, 0, NEXT, 0 },
 	  { 0 },
-	  0 },
+	  0,
+	  SPLIT },
 	{ "next beyond the table",
 	  offer,
 	  { FRONT_GUEST + SLOT, 11, NEXT, FRONT_QUEUE },
 	  { 0 },
-	  0 },
+	  0,
+	  SPLIT },
 	{ "request behind reply",
 	  offer,
 	  { FRONT_GUEST + SLOT, 11, NEXT | WRITE, 2 },
 	  { 0 },
-	  0 },
-	{ "no reply", offer, { FRONT_GUEST + SLOT, 11, 0, 0 }, { 0 }, 0 },
-	{ "no request", offer, { FRONT_GUEST + SLOT, 11, WRITE, 0 }, { 0 }, 0 },
+	  0,
+	  BOTH },
+	{ "no reply", offer, { FRONT_GUEST + SLOT, 11, 0, 0 }, { 0 }, 0, BOTH },
+	{ "no request",
+	  offer,
+	  { FRONT_GUEST + SLOT, 11, WRITE, 0 },
+	  { 0 },
+	  0,
+	  BOTH },
 	{ "request of 3 bytes",
 	  offer,
 	  { FRONT_GUEST + SLOT, 3, NEXT, 1 },
 	  { 0 },
-	  0 },
+	  0,
+	  BOTH },
 	{ "request of 6 bytes",
 	  offer,
 	  { FRONT_GUEST + SLOT, 6, NEXT, 1 },
 	  { 0 },
-	  0 },
+	  0,
+	  BOTH },
 	{ "message of 6 bytes",
 	  offer,
 	  { FRONT_GUEST + SLOT, 11, NEXT, 1 },
 	  { 0 },
-	  6 },
+	  6,
+	  BOTH },
 	{ "indirect goes on",
 	  offer,
 	  { FRONT_GUEST + TABLE, 16, INDIRECT | NEXT, 1 },
 	  { FRONT_GUEST + SLOT, 11, 0, 0 },
-	  0 },
+	  0,
+	  BOTH },
 	{ "indirect twice",
 	  offer,
 	  { FRONT_GUEST + TABLE, 16, INDIRECT, 0 },
 	  { FRONT_GUEST + TABLE, 16, INDIRECT, 0 },
-	  0 },
+	  0,
+	  SPLIT },
 	{ "indirect loop",
 	  offer,
 	  { FRONT_GUEST + TABLE, 16, INDIRECT, 0 },
 	  { FRONT_GUEST + SLOT, 11, NEXT, 0 },
-	  0 },
+	  0,
+	  SPLIT },
 	{ "indirect beyond",
 	  offer,
 	  { FRONT_GUEST + TABLE, 16, INDIRECT, 0 },
 	  { FRONT_GUEST + SLOT, 11, NEXT, 1 },
-	  0 },
+	  0,
+	  SPLIT },
 	{ "indirect of 0 bytes",
 	  offer,
 	  { FRONT_GUEST + TABLE, 0, INDIRECT, 0 },
 	  { FRONT_GUEST + SLOT, 11, NEXT, 1 },
-	  0 },
+	  0,
+	  BOTH },
 	{ "indirect of 17 bytes",
 	  offer,
 	  { FRONT_GUEST + TABLE, 17, INDIRECT, 0 },
 	  { 0 },
-	  0 },
+	  0,
+	  BOTH },
 	{ "indirect of 1 GiB",
 	  offer,
 	  { FRONT_GUEST + TABLE, 1 << 30, INDIRECT, 0 },
 	  { 0 },
-	  0 },
-	{ "indirect nowhere", offer, { 16, 16, INDIRECT, 0 }, { 0 }, 0 },
+	  0,
+	  BOTH },
+	{ "indirect nowhere", offer, { 16, 16, INDIRECT, 0 }, { 0 }, 0, BOTH },
 	{ "indirect over the end",
 	  offer,
 	  { FRONT_GUEST + FRONT_MEMORY - 16, 32, INDIRECT, 0 },
 	  { 0 },
-	  0 },
+	  0,
+	  BOTH },
 	{ "indirect at an odd address",
 	  offer,
 	  { FRONT_GUEST + TABLE + 1, 16, INDIRECT, 0 },
 	  { 0 },
-	  0 },
+	  0,
+	  BOTH },
+	{ "indirect in a list",
+	  indirect_in_list,
+	  { 0 },
+	  { FRONT_GUEST + SLOT + 5, 6, 0, 0 },
+	  0,
+	  PACKED },
+	{ "list without end", list_without_end, { 0 }, { 0 }, 0, PACKED },
+	{ "list of all but one, and more",
+	  list_too_long,
+	  { 0 },
+	  { 0 },
+	  0,
+	  PACKED },
 };
 
 static void
@@ -172,6 +248,8 @@ spoil(struct vhost_front *f, const struct row *row)
 	/* What goes on from there would do. */
 	front_set_desc(f, 2, FRONT_DESC(front_addr(SLOT), 11, 0, 0));
 	memcpy(f->mem + TABLE, &row->table, sizeof(row->table));
+	if (f->flags & FRONT_PACKED)
+		packed_write_desc((void *)(f->mem + TABLE), row->table);
 	row->put(f);
 }
 
@@ -234,10 +312,38 @@ check_answered(struct vhost_front *f)
 	CHECK(p[4] == 7 && p9_get32(p + 7) == EBADF);
 }
 
+static void
+check_row(const char *path, const struct row *row, unsigned form)
+{
+	struct vhost_front f;
+
+	front_open(&f, path, FRONT_INDIRECT | FRONT_STATUS | form);
+	spoil(&f, row);
+	check_told(&f);
+	front_close(&f);
+	front_open(&f, path, FRONT_INDIRECT | form);
+	spoil(&f, row);
+	CHECK(front_is_hung_up(&f));
+	front_close(&f);
+}
+
+static void
+check_odd(const char *path, unsigned form)
+{
+	struct vhost_front f;
+
+	front_open(&f, path, form);
+	check_answered(&f);
+	/* Not negotiated here. */
+	front_set_desc(&f, 0, FRONT_DESC(front_addr(TABLE), 16, INDIRECT, 0));
+	front_offer(&f, 0);
+	CHECK(front_is_hung_up(&f));
+	front_close(&f);
+}
+
 int
 main(void)
 {
-	struct vhost_front f;
 	struct harness h;
 	char path[128];
 	unsigned nr_fds;
@@ -250,22 +356,13 @@ main(void)
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		printf("%s\n", rows[i].name);
 		(void)fflush(stdout);
-		front_open(&f, path, FRONT_INDIRECT | FRONT_STATUS);
-		spoil(&f, &rows[i]);
-		check_told(&f);
-		front_close(&f);
-		front_open(&f, path, FRONT_INDIRECT);
-		spoil(&f, &rows[i]);
-		CHECK(front_is_hung_up(&f));
-		front_close(&f);
+		if (rows[i].forms & SPLIT)
+			check_row(path, &rows[i], 0);
+		if (rows[i].forms & PACKED)
+			check_row(path, &rows[i], FRONT_PACKED);
 	}
-	front_open(&f, path, 0);
-	check_answered(&f);
-	/* Not negotiated here. */
-	front_set_desc(&f, 0, FRONT_DESC(front_addr(TABLE), 16, INDIRECT, 0));
-	front_offer(&f, 0);
-	CHECK(front_is_hung_up(&f));
-	front_close(&f);
+	check_odd(path, 0);
+	check_odd(path, FRONT_PACKED);
 	harness_check_alive(&h);
 	harness_wait_fds(&h, nr_fds);
 	harness_end(&h);

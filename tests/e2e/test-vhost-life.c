@@ -19,6 +19,7 @@
 
 static char path[128];
 static unsigned nr_files;
+static unsigned form; /* of the queues: FRONT_PACKED, or 0 */
 
 /* Have a Topen under way that copies up; its slot. */
 static unsigned
@@ -55,15 +56,15 @@ paused(void)
 {
 	struct vhost_front f;
 	struct p9_stat st;
-	uint16_t base;
+	uint32_t base;
 	unsigned slot;
 
-	front_open(&f, path, FRONT_EVENT_IDX);
+	front_open(&f, path, FRONT_EVENT_IDX | form);
 	slot = begin_slow(&f, 1);
 	base = front_stop_queue(&f);
-	CHECK_EQ(f.avail_idx, base);
 	CHECK(front_has_used(&f));
 	check_answer(&f, slot, front_wait(&f));
+	CHECK_EQ(front_base(&f), base);
 	/* Stopped: a kick does nothing. */
 	front_kick(&f);
 	front_start_queue(&f, base);
@@ -71,7 +72,7 @@ paused(void)
 	/* A reset instead: nothing is known of fid 1. */
 	(void)front_stop_queue(&f);
 	front_clear_rings(&f);
-	front_start_queue(&f, 0);
+	front_start_queue(&f, front_base(&f));
 	CHECK_EQ(0, p9_version(&f.p9, 131072, "9P2000.L"));
 	CHECK_EQ(0, p9_attach(&f.p9, 0, "", 0));
 	CHECK_EQ(-EBADF, p9_getattr(&f.p9, 1, &st));
@@ -87,7 +88,7 @@ flushed(void)
 	struct vhost_front f;
 	struct front_used e;
 
-	front_open(&f, path, 0);
+	front_open(&f, path, form);
 	runs = begin_slow(&f, 1);
 	waits = begin_slow(&f, 2); /* there is one worker */
 	slot = front_put_message(&f, flush, sizeof(flush), 4096);
@@ -110,10 +111,10 @@ rebooted(void)
 	struct vhost_front f;
 	struct p9_stat st;
 
-	front_open(&f, path, 0);
+	front_open(&f, path, form);
 	(void)front_stop_queue(&f);
 	front_clear_rings(&f);
-	front_start_queue(&f, 0);
+	front_start_queue(&f, front_base(&f));
 	CHECK_EQ(-EPROTO, p9_getattr(&f.p9, 0, &st));
 	front_close(&f);
 }
@@ -126,7 +127,7 @@ reset(void)
 	struct p9_stat st;
 	unsigned slot;
 
-	front_open(&f, path, 0);
+	front_open(&f, path, form);
 	slot = begin_slow(&f, 1);
 	CHECK_EQ(0, front_ask(&f, FRONT_MESSAGE(.request = 34)));
 	check_answer(&f, slot, front_wait(&f));
@@ -144,7 +145,7 @@ memory_replaced(void)
 	struct p9_stat st;
 	unsigned slot;
 
-	front_open(&f, path, 0);
+	front_open(&f, path, form);
 	slot = begin_slow(&f, 1);
 	front_set_memory(&f);
 	CHECK_EQ(0, p9_getattr(&f.p9, 0, &st));
@@ -164,27 +165,47 @@ memory_replaced(void)
 	front_close(&f);
 }
 
+/*
+ * Cut off the queue, of which zeros make no sense; but they do of a packed
+ * one, and then a request.
+ */
+static void
+cut_memory(struct vhost_front *f)
+{
+	const unsigned head = (FRONT_SLOTS - 1) * FRONT_SLOT_DESCS;
+	const size_t off = (size_t)(front_slot(f, FRONT_SLOTS - 1) - f->mem);
+
+	CHECK_EQ(0, ftruncate(f->mem_fd, form ? FRONT_RINGS_SIZE : 4096));
+	if (!form) {
+		front_kick(f);
+		return;
+	}
+	front_set_desc(f, head, FRONT_DESC(front_addr(off), 11, 1, head + 1));
+	front_set_desc(f, head + 1,
+		       FRONT_DESC(front_addr(off + 4096), 4096, 2, 0));
+	front_offer(f, head);
+}
+
 /* A VMM that dies with requests in flight; and one that cuts its memory off. */
 static void
 killed(void)
 {
 	struct vhost_front f;
 
-	front_open(&f, path, 0);
+	front_open(&f, path, form);
 	(void)begin_slow(&f, 1);
 	(void)begin_slow(&f, 2);
 	front_close(&f);
 	/* While it waits for the queue to stand still. */
-	front_open(&f, path, 0);
+	front_open(&f, path, form);
 	(void)begin_slow(&f, 1);
 	front_send(&f,
 		   FRONT_MESSAGE(.request = 11, .payload = (uint32_t[]){ 0, 0 },
 				 .len = 8));
 	front_close(&f);
-	front_open(&f, path, 0);
+	front_open(&f, path, form);
 	(void)begin_slow(&f, 1);
-	CHECK_EQ(0, ftruncate(f.mem_fd, 4096));
-	front_kick(&f);
+	cut_memory(&f);
 	CHECK(front_is_hung_up(&f));
 	f.used_seen = f.avail_idx = 0;
 	front_close(&f);
@@ -200,7 +221,7 @@ server_killed(struct harness *h)
 	const uint8_t *p;
 	struct front_used e;
 
-	front_open(&f, path, FRONT_INFLIGHT | FRONT_EVENT_IDX);
+	front_open(&f, path, FRONT_INFLIGHT | FRONT_EVENT_IDX | form);
 	CHECK_EQ(0, p9_getattr(&f.p9, 0, &st));
 	slot = begin_slow(&f, 1);
 	harness_kill(h);
@@ -225,12 +246,13 @@ main(void)
 	struct harness h;
 	unsigned nr_fds, i;
 
-	harness_start(&h, "for i in $(seq 0 39); do echo $i >big$i; done",
+	harness_start(&h, "for i in $(seq 0 59); do echo $i >big$i; done",
 		      SLOW);
 	(void)snprintf(path, sizeof(path), "%s/vhost", h.root);
 	harness_check_alive(&h);
 	nr_fds = harness_nr_fds(&h);
-	for (i = 0; i < 2; i++) {
+	for (i = 0; i < 4; i++) {
+		form = i % 2 ? FRONT_PACKED : 0;
 		paused();
 		flushed();
 		rebooted();
@@ -240,7 +262,10 @@ main(void)
 	}
 	harness_check_alive(&h);
 	harness_wait_fds(&h, nr_fds);
-	server_killed(&h);
+	for (i = 0; i < 2; i++) {
+		form = i % 2 ? FRONT_PACKED : 0;
+		server_killed(&h);
+	}
 	harness_check_alive(&h);
 	harness_end(&h);
 	return 0;

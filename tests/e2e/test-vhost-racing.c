@@ -15,6 +15,7 @@
 
 #define NR_DEVICES 30
 #define NR_OFFERS 400
+#define PATIENCE_YIELDS 20000
 
 static atomic_bool is_over;
 
@@ -80,17 +81,80 @@ has_ended(struct vhost_front *f)
 	return recv(f->backend, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
 }
 
-/* A driver has so many descriptors and no more. */
-static bool
-is_full(const struct vhost_front *f)
+/* The same for a packed queue, whose descriptors are all over the ring. */
+static void *
+scribble_packed(void *arg)
 {
-	uint16_t used = __atomic_load_n(&f->used[1], __ATOMIC_ACQUIRE);
+	struct vhost_front *f = arg;
+	struct front_packed_desc *d;
+	uint8_t *message = front_slot(f, 0);
+	uint32_t state = (uint32_t)f->fd + 1, r;
 
-	return (uint16_t)(f->avail_idx - used) > FRONT_QUEUE / 2;
+	while (!atomic_load(&is_over)) {
+		r = some(&state);
+		d = &f->packed.ring[some(&state) % FRONT_PACKED_QUEUE];
+		switch (some(&state) % 2048) {
+		case 0:
+			PACKED_STORE(&d->len, r % 64);
+			break;
+		case 1:
+			PACKED_STORE(&d->flags,
+				     (uint16_t)(r % 8 | (r & 0x8080)));
+			break;
+		case 2:
+			PACKED_STORE(&d->id, (uint16_t)(r % 64));
+			break;
+		case 3:
+			PACKED_STORE(&d->addr,
+				     front_addr(FRONT_RINGS_SIZE + r % 64));
+			break;
+		default:
+			set(&message[r % 32], (uint8_t)some(&state));
+			break;
+		}
+	}
+	return NULL;
+}
+
+/*
+ * Wait for room in the queue. False: it is broken, or what was available in a
+ * packed one is not, and nothing will ever come back.
+ */
+static bool
+wait_for_room(struct vhost_front *f)
+{
+	unsigned nr_yields = 0;
+
+	while (front_nr_free(f) < FRONT_PACKED_QUEUE / 2) {
+		if (has_ended(f) ||
+		    (f->flags & FRONT_PACKED && nr_yields++ == PATIENCE_YIELDS))
+			return false;
+		if (!(f->flags & FRONT_PACKED) || !front_has_used(f))
+			(void)sched_yield();
+		else if (packed_take_used(f).id == UINT32_MAX)
+			return false;
+	}
+	return true;
+}
+
+/* Requests of two descriptors, from head 0 on. */
+static void
+make_tables(struct vhost_front *f)
+{
+	unsigned i;
+
+	for (i = 0; i < FRONT_QUEUE; i += 2) {
+		front_set_desc(f, i,
+			       FRONT_DESC(front_addr(FRONT_RINGS_SIZE), 32, 1,
+					  (uint16_t)(i + 1)));
+		front_set_desc(f, i + 1,
+			       FRONT_DESC(front_addr(FRONT_RINGS_SIZE + 4096),
+					  4096, 2, 0));
+	}
 }
 
 static void
-race(const char *path)
+race(const char *path, unsigned form)
 {
 	static const uint8_t walk[] = { 20, 0, 0, 0, 110, 1, 0, 0, 0, 0,
 					0,  9, 0, 0, 0,   1, 0, 1, 0, 'x' };
@@ -98,15 +162,18 @@ race(const char *path)
 	pthread_t thread;
 	unsigned i, k;
 
-	front_open(&f, path, FRONT_INDIRECT | FRONT_STATUS);
+	front_open(&f, path, FRONT_INDIRECT | FRONT_STATUS | form);
+	make_tables(&f);
 	atomic_store(&is_over, false);
-	CHECK_EQ(0, pthread_create(&thread, NULL, scribble, &f));
+	CHECK_EQ(0, pthread_create(&thread, NULL,
+				   form ? scribble_packed : scribble, &f));
 	for (i = 0; i < NR_OFFERS && !has_ended(&f); i++) {
 		for (k = 0; k < sizeof(walk); k++)
 			set(front_slot(&f, 0) + k, walk[k]);
-		front_offer(&f, 0);
-		while (is_full(&f) && !has_ended(&f))
-			(void)sched_yield();
+		/* The names of a packed queue's are to be told apart. */
+		front_offer(&f, form ? i * 2 % FRONT_QUEUE : 0);
+		if (!wait_for_room(&f))
+			break;
 	}
 	atomic_store(&is_over, true);
 	CHECK_EQ(0, pthread_join(thread, NULL));
@@ -127,8 +194,10 @@ main(void)
 	(void)snprintf(path, sizeof(path), "%s/vhost", h.root);
 	harness_check_alive(&h);
 	nr_fds = harness_nr_fds(&h);
-	for (i = 0; i < NR_DEVICES; i++)
-		race(path);
+	for (i = 0; i < NR_DEVICES; i++) {
+		race(path, 0);
+		race(path, FRONT_PACKED);
+	}
 	harness_check_alive(&h);
 	harness_wait_fds(&h, nr_fds);
 	harness_end(&h);

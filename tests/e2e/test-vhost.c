@@ -93,7 +93,7 @@ main(void)
 	struct vhost_front f;
 	struct harness h;
 	unsigned nr_fds;
-	size_t i;
+	size_t i, k;
 
 	harness_start(&h,
 		      "echo hi >hello; ln -s $(printf %03000d 0) link; "
@@ -102,10 +102,12 @@ main(void)
 	(void)snprintf(path, sizeof(path), "%s/vhost", h.root);
 	harness_check_alive(&h); /* what it opens for good */
 	nr_fds = harness_nr_fds(&h);
-	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		printf("%s\n", rows[i].name);
+	for (i = 0; i < 2 * sizeof(rows) / sizeof(rows[0]); i++) {
+		k = i / 2;
+		printf("%s, %s\n", rows[k].name, i % 2 ? "packed" : "split");
 		(void)fflush(stdout);
-		front_open(&f, path, rows[i].flags);
+		front_open(&f, path,
+			   rows[k].flags | (i % 2 ? FRONT_PACKED : 0));
 		check_config(&f);
 		work(&f);
 		/* A guest that boots again. */

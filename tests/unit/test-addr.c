@@ -30,6 +30,10 @@ static const struct {
 	{ "vhost-user:", -EINVAL, 0, "", "", "", 0 },
 	{ "vhost-user:-", -EINVAL, 0, "", "", "", 0 },
 	{ "vhost-user:fd:x", -EINVAL, 0, "", "", "", 0 },
+	{ "vhost-user:v,packed=on", 0, ADDR_UNIX, "v", "", "", 0600 },
+	{ "vhost-user:v,packed=yes", -EINVAL, 0, "", "", "", 0 },
+	{ "vhost-user:v,packed", -EINVAL, 0, "", "", "", 0 },
+	{ "unix:x,packed=on", -EINVAL, 0, "", "", "", 0 },
 	{ "vhost-user:v,tag=", -EINVAL, 0, "", "", "", 0 },
 	{ "vhost-user:v,tag", -EINVAL, 0, "", "", "", 0 },
 	{ "unix:x,tag=y", -EINVAL, 0, "", "", "", 0 },
@@ -78,6 +82,8 @@ addresses(void **state)
 		assert_string_equal(cases[i].host, a.host);
 		assert_string_equal(cases[i].port, a.port);
 		assert_int_equal(cases[i].mode, a.mode);
+		assert_int_equal(!!strstr(cases[i].text, "packed=on"),
+				 a.has_packed);
 	}
 }
 

@@ -159,7 +159,7 @@ too_many(void **state)
 	assert_int_equal(-EPROTO, vring_take(&f.q, &f.chain));
 	assert_non_null(f.q.why);
 	/* Broken: nothing is put any more. */
-	vring_put(&f.q, (struct vring_token){ 0 }, 1);
+	vring_put(&f.q, (struct vring_token){ .id = 0 }, 1);
 	assert_int_equal(0, f.used[1]);
 	teardown(&f);
 }
@@ -168,16 +168,19 @@ too_many(void **state)
 static void
 taken_again(void **state)
 {
-	struct inflight again = { .nr_queues = 1, .queue_size = SIZE };
+	const struct inflight one = { .nr_queues = 1, .queue_size = SIZE };
+	struct inflight again = one;
 	struct fixture f;
 	int fd;
 
 	(void)state;
 	setup(&f);
-	assert_int_equal(0, inflight_new(1, SIZE, &f.inflight, &fd));
-	f.q.inflight = inflight_queue(&f.inflight, 0, SIZE);
-	assert_null(inflight_queue(&f.inflight, 1, SIZE));
-	assert_null(inflight_queue(&f.inflight, 0, SIZE + 1));
+	f.inflight = one;
+	assert_int_equal(0, inflight_new(&f.inflight, &fd));
+	f.q.inflight = inflight_queue(&f.inflight, 0, SIZE, false);
+	assert_null(inflight_queue(&f.inflight, 1, SIZE, false));
+	assert_null(inflight_queue(&f.inflight, 0, SIZE + 1, false));
+	assert_null(inflight_queue(&f.inflight, 0, SIZE, true));
 	assert_int_equal(0, vring_open(&f.q, f.mem, &place, 0));
 	offer(&f, 5);
 	offer(&f, 2);
@@ -185,7 +188,7 @@ taken_again(void **state)
 	assert_int_equal(5, take(&f));
 	assert_int_equal(2, take(&f));
 	assert_int_equal(3, take(&f));
-	vring_put(&f.q, (struct vring_token){ 2 }, 1);
+	vring_put(&f.q, (struct vring_token){ .id = 2 }, 1);
 	offer(&f, 7); /* not taken */
 	vring_close(&f.q);
 	/* It ended just before it marked that one as done. */
@@ -193,7 +196,7 @@ taken_again(void **state)
 	((uint8_t *)f.inflight.map)[16 + 2 * 16] = 1;
 	assert_int_equal(0, inflight_map(&again, fd, 0, f.inflight.len));
 	(void)close(fd);
-	f.q.inflight = inflight_queue(&again, 0, SIZE);
+	f.q.inflight = inflight_queue(&again, 0, SIZE, false);
 	assert_int_equal(0, vring_open(&f.q, f.mem, &place, 77));
 	assert_int_equal(5, take(&f));
 	assert_int_equal(3, take(&f));
