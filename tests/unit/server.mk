@@ -13,7 +13,9 @@ server_unit_tests = \
 	%D%/test-stream-resume \
 	%D%/test-run-close \
 	%D%/test-turns \
-	%D%/test-vring
+	%D%/test-inflight-packed \
+	%D%/test-vring \
+	%D%/test-vring-packed
 if WITH_GNUTLS
 server_unit_tests += \
 	%D%/test-tls-end \
@@ -75,6 +77,16 @@ TLS_TEST_CPPFLAGS = $(SERVER_TEST_CPPFLAGS) $(GNUTLS_CFLAGS)
 %C%_test_turns_SOURCES = %D%/test-turns.c
 %C%_test_turns_CPPFLAGS = $(SERVER_TEST_CPPFLAGS)
 %C%_test_turns_LDADD = $(SERVER_TEST_LDADD)
+
+%C%_test_inflight_packed_SOURCES = %D%/test-inflight-packed.c \
+	%D%/packed-fixture.c %D%/packed-fixture.h
+%C%_test_inflight_packed_CPPFLAGS = $(SERVER_TEST_CPPFLAGS)
+%C%_test_inflight_packed_LDADD = $(SERVER_TEST_LDADD)
+
+%C%_test_vring_packed_SOURCES = %D%/test-vring-packed.c \
+	%D%/packed-fixture.c %D%/packed-fixture.h
+%C%_test_vring_packed_CPPFLAGS = $(SERVER_TEST_CPPFLAGS)
+%C%_test_vring_packed_LDADD = $(SERVER_TEST_LDADD)
 
 %C%_test_vring_SOURCES = %D%/test-vring.c
 %C%_test_vring_CPPFLAGS = $(SERVER_TEST_CPPFLAGS)
