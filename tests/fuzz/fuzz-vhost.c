@@ -109,10 +109,12 @@ set_up(struct fuzz *f, uint8_t how)
 	const struct vhost_inflight inflight = { .nr_queues = 1,
 						 .queue_size = QUEUE };
 
-	/* All that is offered; with or without event index and indirect. */
+	/* All that is offered; event index, indirect, packed or not. */
 	u64(f, VHOST_SET_PROTOCOL_FEATURES, 0x1b229, -1);
 	u64(f, VHOST_SET_FEATURES,
-	    UINT64_C(0x140000001) | (uint64_t)(how & 3) << 28, -1);
+	    UINT64_C(0x140000001) | (uint64_t)(how & 3) << 28 |
+		    (uint64_t)(how >> 4 & 1) << 34,
+	    -1);
 	if (how & 4)
 		request(f, VHOST_GET_INFLIGHT_FD, 0, &inflight,
 			sizeof(inflight), -1);
@@ -173,7 +175,8 @@ fuzz_one(struct fuzz *f, struct server *server)
 {
 	const struct conn_origin origin = { .protocol = &protocol_stub,
 					    .transport = &vhost_ops,
-					    .tag = "fuzz" };
+					    .tag = "fuzz",
+					    .has_packed = true };
 	uint8_t how = next(f);
 	int pair[2];
 
