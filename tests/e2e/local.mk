@@ -42,6 +42,7 @@ e2e_scripts = \
 	%D%/test-connect.sh \
 	%D%/test-diod-client.sh \
 	%D%/test-full-upper.sh \
+	%D%/test-hybrid-vsock.sh \
 	%D%/test-partial.sh \
 	%D%/test-listen.sh \
 	%D%/test-nbd-tls-attacks.sh \
