@@ -6,6 +6,7 @@ failures=0
 # not mounted yet, or TCP; which and the port are on the kernel's command line.
 mount_tree() {
 	if [ "$transport" = virtio ]; then
+		want_packed "$packed"
 		mount -t 9p -o "trans=virtio,version=9p2000.L,msize=512000,$2" \
 			veneer0 "$1" 2>/dev/null ||
 			mount -t 9p -o "trans=virtio,version=9p2000.L,msize=512000,$2" \
@@ -19,6 +20,15 @@ mount_tree() {
 fault() {
 	echo "FAILED: $*"
 	failures=$((failures + 1))
+}
+
+# want_packed 1|0: what its 9P devices and their drivers have agreed on: bit 34.
+want_packed() {
+	local dir
+	for dir in /sys/bus/virtio/devices/*; do
+		[ "$(cat "$dir/device")" = 0x0009 ] || continue
+		want "$1" cut -c 35 "$dir/features"
+	done
 }
 
 # want TEXT COMMAND...: it prints just that.

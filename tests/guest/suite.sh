@@ -5,20 +5,30 @@ here=$(cd "$(dirname "$0")" && pwd)
 . "$here/rig.sh"
 on_exit '[ -z "${RIG_PID:-}" ] || kill $RIG_PID'
 
-# GUEST_TRANSPORT=virtio: the same over two virtio-9p devices.
+# GUEST_TRANSPORT=virtio: the same over two virtio-9p devices; on the kernels in
+# GUEST_PACKED with packed queues.
 if [ "${GUEST_TRANSPORT:-tcp}" = virtio ]; then
 	. "$here/qemu.sh"
 	qemu_prepare || exit
 	qemu_vhost vhost0 vhost1
 	serve() {
-		"$VENEER" serve "$@" --listen vhost-user:vhost0,tag=veneer0 \
-			--listen vhost-user:vhost1,tag=veneer1 2>>log &
+		local queues=
+		suite_is_packed && queues=,packed=on
+		"$VENEER" serve "$@" --listen "vhost-user:vhost0,tag=veneer0$queues" \
+			--listen "vhost-user:vhost1,tag=veneer1$queues" 2>>log &
 		server=$!
 		wait_for grep -q 'listening on vhost-user:vhost[01]' log &&
 			wait_for test -S vhost0 && wait_for test -S vhost1 ||
 			fail "the server did not start"
 	}
 fi
+
+suite_is_packed() {
+	case " ${GUEST_PACKED:-} " in
+	*" ${PWD##*/} "*) return 0 ;;
+	*) return 1 ;;
+	esac
+}
 
 # build_tool NAME SOURCE...: static, since it runs in the initramfs too.
 build_tool() {
@@ -53,7 +63,8 @@ run_guest() {
 	mapfile -t tools < <(find "$tmp/bin" -type f)
 	rig_initramfs initramfs job "$here/guest.sh" "${tools[@]}" || fail "initramfs"
 	rig_boot initramfs "$seconds" "port=$(server_port)" \
-		"transport=${GUEST_TRANSPORT:-tcp}" "$@" >guest-out || {
+		"transport=${GUEST_TRANSPORT:-tcp}" \
+		"packed=$(suite_is_packed && echo 1 || echo 0)" "$@" >guest-out || {
 		tail -n 40 guest-out
 		fail "the guest failed"
 	}

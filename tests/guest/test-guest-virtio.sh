@@ -1,9 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
 # What the guest suites find over TCP holds over virtio-9p devices, which QEMU
-# takes from veneer by vhost-user. SUITES= chooses others of them.
+# takes from veneer by vhost-user. SUITES= chooses others of them, GUEST_PACKED=
+# the kernels that get packed queues.
 here=$(cd "$(dirname "$0")" && pwd)
 status=0
+export GUEST_PACKED="${GUEST_PACKED-newest}"
 for suite in ${SUITES:-vfs fsx together}; do
 	echo "=== $suite"
 	GUEST_TRANSPORT=virtio "$here/test-guest-$suite.sh"
