@@ -30,6 +30,12 @@ suite_is_packed() {
 	esac
 }
 
+# What a guest is told of how to mount.
+guest_transport() {
+	echo "transport=${GUEST_TRANSPORT:-tcp}" \
+		"packed=$(suite_is_packed && echo 1 || echo 0)"
+}
+
 # build_tool NAME SOURCE...: static, since it runs in the initramfs too.
 build_tool() {
 	local name=$1
@@ -62,9 +68,9 @@ run_guest() {
 	mkdir -p "$tmp/bin"
 	mapfile -t tools < <(find "$tmp/bin" -type f)
 	rig_initramfs initramfs job "$here/guest.sh" "${tools[@]}" || fail "initramfs"
-	rig_boot initramfs "$seconds" "port=$(server_port)" \
-		"transport=${GUEST_TRANSPORT:-tcp}" \
-		"packed=$(suite_is_packed && echo 1 || echo 0)" "$@" >guest-out || {
+	# shellcheck disable=SC2046
+	rig_boot initramfs "$seconds" "port=$(server_port)" $(guest_transport) \
+		"$@" >guest-out || {
 		tail -n 40 guest-out
 		fail "the guest failed"
 	}

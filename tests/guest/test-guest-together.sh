@@ -45,8 +45,10 @@ exit $failures
 JOB
 
 run_one() {
+	# shellcheck disable=SC2046
 	rig_prepare "$3" && rig_initramfs "initramfs-$1" job "$here/guest.sh" "$tmp"/bin/* &&
-		rig_boot "initramfs-$1" 600 "port=$port" "me=$1" "other=$2" \
+		rig_boot "initramfs-$1" 600 "port=$port" $(guest_transport) \
+			"me=$1" "other=$2" \
 			"lines=$lines" "times=$times" >"out-$1"
 }
 
