@@ -8,6 +8,7 @@ guest_scripts = \
 	%D%/test-guest-mounts.sh \
 	%D%/test-guest-nbd.sh \
 	%D%/test-guest-programs.sh \
+	%D%/test-guest-root.sh \
 	%D%/test-guest-together.sh \
 	%D%/test-guest-vfs.sh \
 	%D%/test-guest-virtio.sh

@@ -10,11 +10,9 @@
 
 # Lists of packages of its own, and a machine on which nothing is installed.
 qemu_apt() {
-	local dir=$RIG_CACHE/apt-qemu suite=$RIG_NEXT_RELEASE key codename uri
+	local dir=$RIG_CACHE/apt-qemu suite=$RIG_NEXT_RELEASE key uri
 	key=/usr/share/keyrings/debian-archive-keyring.gpg
-	codename=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
-	uri=$(apt-get indextargets --format '$(REPO_URI) $(RELEASE) $(COMPONENT)' |
-		awk -v r="$codename" '$2 == r && $3 == "main" { print $1; exit }')
+	uri=$(rig_mirror)
 	[ -n "$uri" ] || return 1
 	rm -rf "$dir"
 	mkdir -p "$dir"/{lists,cache/archives}/partial || return 1

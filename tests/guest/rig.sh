@@ -12,6 +12,9 @@
 #   rig_initramfs OUT JOB [FILE...]
 #                            an initramfs that runs JOB, a busybox sh script;
 #                            FILEs are put into its /bin
+#   rig_initramfs_root OUT   one that mounts what root= on the command line says,
+#                            and hands over to its init. What that prints
+#                            between RIG_MARK "begin" and "end STATUS" is the job's
 #   rig_boot INITRAMFS SECONDS [NAME=VALUE...]
 #                            boot it; what JOB printed goes to stdout, its exit
 #                            status is ours; 124 on time-out. NAMEs are in
@@ -38,14 +41,19 @@ rig_say() {
 	echo "${RIG_NAME:-rig}: $*" >&2
 }
 
+# The release of this machine, and where it gets its packages from.
+rig_codename() { (. /etc/os-release && echo "${VERSION_CODENAME:-}"); }
+rig_mirror() {
+	apt-get indextargets --format '$(REPO_URI) $(RELEASE) $(COMPONENT)' |
+		awk -v r="$(rig_codename)" '$2 == r && $3 == "main" { print $1; exit }'
+}
+
 # Lists of packages of its own for backports of a release: the machine's are
 # left alone.
 rig_backports_apt() {
-	local suite=$1-backports dir=$RIG_CACHE/apt-$1 key codename uri
+	local suite=$1-backports dir=$RIG_CACHE/apt-$1 key uri
 	key=/usr/share/keyrings/debian-archive-keyring.gpg
-	codename=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
-	uri=$(apt-get indextargets --format '$(REPO_URI) $(RELEASE) $(COMPONENT)' |
-		awk -v r="$codename" '$2 == r && $3 == "main" { print $1; exit }')
+	uri=$(rig_mirror)
 	[ -n "$uri" ] || return 1
 	mkdir -p "$dir"/{lists,cache/archives}/partial || return 1
 	[ -f $key ] && key="[signed-by=$key]" || key=
@@ -76,7 +84,7 @@ rig_find_kernel() {
 	if [ "$kernel" != stable ]; then
 		rig_is_complete && return 0
 		[ "$kernel" = newest ] && release=$RIG_NEXT_RELEASE ||
-			release=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
+			release=$(rig_codename)
 		rig_backports_apt "$release" || rig_say "no list of backports"
 	fi
 	pkg=$(rig_depends linux-image-amd64 linux-image | head -n 1)
@@ -167,18 +175,15 @@ rig_pick_modules() {
 	done
 }
 
-rig_initramfs() {
-	local out=$1 job=$2 dir
-	shift 2
+# A folder with what every initramfs here begins with; the rest of its init
+# follows.
+rig_initramfs_begin() {
+	local dir
 	dir=$(mktemp -d) || return 1
 	chmod 755 "$dir"
 	mkdir -p "$dir"/{bin,dev,etc,lib,mnt,proc,sys,tmp}
 	cp "$(command -v busybox)" "$dir/bin/busybox"
 	cp "$RIG_KERNEL"/modules/* "$dir/lib/"
-	cp "$job" "$dir/job"
-	[ $# -gt 0 ] && cp "$@" "$dir/bin/"
-	printf 'root:x:0:0:root:/:/bin/sh\nalice:x:1000:1000::/:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\n' >"$dir/etc/passwd"
-	printf 'root:x:0:\nalice:x:1000:\nnogroup:x:65534:\n' >"$dir/etc/group"
 	cat >"$dir/init" <<-INIT
 	#!/bin/busybox sh
 	/bin/busybox --install -s /bin
@@ -186,8 +191,27 @@ rig_initramfs() {
 	mount -t proc proc /proc
 	mount -t sysfs sys /sys
 	mount -t devtmpfs dev /dev 2>/dev/null
-	mount -t tmpfs tmp /tmp
 	while read -r m; do insmod /lib/\$m || echo "cannot load \$m"; done </lib/order
+	INIT
+	chmod +x "$dir/init"
+	echo "$dir"
+}
+
+rig_initramfs_end() {
+	(cd "$1" && find . | cpio --quiet -o -H newc -R 0:0 | gzip -1) >"$2"
+	rm -rf "$1"
+}
+
+rig_initramfs() {
+	local out=$1 job=$2 dir
+	shift 2
+	dir=$(rig_initramfs_begin) || return 1
+	cp "$job" "$dir/job"
+	[ $# -gt 0 ] && cp "$@" "$dir/bin/"
+	printf 'root:x:0:0:root:/:/bin/sh\nalice:x:1000:1000::/:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\n' >"$dir/etc/passwd"
+	printf 'root:x:0:\nalice:x:1000:\nnogroup:x:65534:\n' >"$dir/etc/group"
+	cat >>"$dir/init" <<-INIT
+	mount -t tmpfs tmp /tmp
 	ip link set lo up
 	ip link set eth0 up
 	ip addr add 10.0.2.15/24 dev eth0
@@ -200,9 +224,26 @@ rig_initramfs() {
 	sync
 	poweroff -f
 	INIT
-	chmod +x "$dir/init"
-	(cd "$dir" && find . | cpio --quiet -o -H newc -R 0:0 | gzip -1) >"$out"
-	rm -rf "$dir"
+	rig_initramfs_end "$dir" "$out"
+}
+
+rig_initramfs_root() {
+	local dir
+	dir=$(rig_initramfs_begin) || return 1
+	cat >>"$dir/init" <<-'INIT'
+	for word in $(cat /proc/cmdline); do
+		case $word in
+		root=*) root=${word#*=} ;;
+		rootfstype=*) type=${word#*=} ;;
+		rootflags=*) flags=${word#*=} ;;
+		rw | ro) flags=${flags:+$flags,}$word ;;
+		esac
+	done
+	mount -t "$type" -o "$flags" "$root" /mnt || poweroff -f
+	for dir in dev proc sys; do mount --move /$dir /mnt/$dir; done
+	exec switch_root /mnt /sbin/init
+	INIT
+	rig_initramfs_end "$dir" "$1"
 }
 
 # /dev/kvm may be there and yet not work: try it.

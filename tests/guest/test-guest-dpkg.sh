@@ -26,14 +26,7 @@ make_lower() {
 	printf 'root:x:0:0:root:/root:/bin/sh\n' >l1/etc/passwd
 	printf 'root:x:0:\nshadow:x:42:\n' >l1/etc/group
 	mknod -m 666 l1/dev/null c 1 3
-	cp "$RIG_CACHE/debs/${unpacked}"_*.deb l1/debs
-}
-
-fetch_unpacked() {
-	mkdir -p "$RIG_CACHE/debs"
-	compgen -G "$RIG_CACHE/debs/${unpacked}_*.deb" >/dev/null ||
-		(cd "$RIG_CACHE/debs" && apt-get download -q $unpacked >&2) ||
-		skip "cannot download $unpacked"
+	cp "$DEBIAN_PACKAGE" l1/debs
 }
 
 cat >job <<'JOB'
@@ -84,7 +77,7 @@ JOB
 unpacked_right() {
 	local f n=0
 	rm -rf package
-	dpkg-deb -x "$RIG_CACHE/debs/${unpacked}"_*.deb package
+	dpkg-deb -x "$DEBIAN_PACKAGE" package
 	while read -r f; do
 		[ -e "$1/$f" ] || f=$f.dpkg-new
 		cmp "package/${f%.dpkg-new}" "$1/$f" || fail "$f is another"
@@ -127,5 +120,5 @@ suite() {
 
 # shellcheck disable=SC2086
 debian_root $programs || exit
-fetch_unpacked
+debian_package $unpacked || skip "cannot download $unpacked"
 rig_each suite
