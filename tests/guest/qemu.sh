@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # A QEMU that takes a device of any kind from another process
-# (vhost-user-test-device-pci, from 10.2 on): that of the next release's
-# backports, fetched once with all that it needs into the cache (60 MB, 250 MB
-# unpacked), and run in place. Sourced after rig.sh.
+# (vhost-user-test-device-pci, from 10.2 on): the installed one, or that of the
+# next release's backports, fetched once with all that it needs into the cache
+# (60 MB, 250 MB unpacked), and run in place. Sourced after rig.sh.
 #
-#   qemu_prepare   have rig_boot() run it; 77 if it is not to be had
+#   qemu_find      have rig_boot() run it if it is there
+#   qemu_prepare   the same, fetching it; 77 if it is not to be had
 #   qemu_vhost SOCKET...
 #                  what gives the guest a virtio-9p device for each of them
 
@@ -48,20 +49,32 @@ qemu_fetch() {
 	rm -rf "$tmp"
 }
 
-qemu_prepare() {
-	local root=$RIG_CACHE/qemu lib
-	mkdir -p "$RIG_CACHE" || return 1
-	exec {RIG_LOCK}>"$RIG_CACHE/lock" && flock "$RIG_LOCK"
-	[ -x "$root/usr/bin/qemu-system-x86_64" ] || qemu_fetch
-	exec {RIG_LOCK}>&-
-	lib=$root/usr/lib/x86_64-linux-gnu
-	RIG_PROGRAM=("$root/usr/lib64/ld-linux-x86-64.so.2" --library-path "$lib"
+# What RIG_PROGRAM is has the device. It is not in -device help, and asking for
+# help on none succeeds, too.
+qemu_is_able() {
+	"${RIG_PROGRAM[@]}" -device vhost-user-test-device-pci,help 2>&1 |
+		grep -q '^vhost-user-test-device-pci options:'
+}
+
+qemu_find() {
+	local root=$RIG_CACHE/qemu
+	RIG_PROGRAM=(qemu-system-x86_64)
+	qemu_is_able && return 0
+	RIG_PROGRAM=("$root/usr/lib64/ld-linux-x86-64.so.2"
+		--library-path "$root/usr/lib/x86_64-linux-gnu"
 		"$root/usr/bin/qemu-system-x86_64" -L "$root/usr/share/qemu"
 		-L "$root/usr/share/seabios" -L "$root/usr/lib/ipxe/qemu")
-	"${RIG_PROGRAM[@]}" -device help 2>/dev/null |
-		grep -q vhost-user-test-device-pci && return 0
-	"${RIG_PROGRAM[@]}" -device vhost-user-test-device-pci,help \
-		>/dev/null 2>&1 && return 0
+	qemu_is_able && return 0
+	RIG_PROGRAM=(qemu-system-x86_64)
+	return 1
+}
+
+qemu_prepare() {
+	mkdir -p "$RIG_CACHE" || return 1
+	exec {RIG_LOCK}>"$RIG_CACHE/lock" && flock "$RIG_LOCK"
+	qemu_find || { qemu_fetch && qemu_find; }
+	exec {RIG_LOCK}>&-
+	qemu_is_able && return 0
 	rig_say "no QEMU that takes a virtio-9p device is to be had"
 	return 77
 }
