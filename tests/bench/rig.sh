@@ -46,7 +46,8 @@ rig_needs_diod() {
 
 rig_end() {
 	cd /
-	for pid in "${pids[@]}"; do
+	# A guest (tests/guest/rig.sh) before what it uses.
+	for pid in ${RIG_PID:-} "${pids[@]}"; do
 		kill "$pid" 2>/dev/null && wait "$pid" 2>/dev/null
 	done
 	mountpoint -q "$tmp/fs/merged" && umount "$tmp/fs/merged"

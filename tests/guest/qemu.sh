@@ -8,6 +8,8 @@
 #   qemu_prepare   the same, fetching it; 77 if it is not to be had
 #   qemu_vhost SOCKET...
 #                  what gives the guest a virtio-9p device for each of them
+#   qemu_virtiofsd the same release's virtiofsd, likewise: QEMU_VIRTIOFSD, an
+#                  array
 
 # Lists of packages of its own, and a machine on which nothing is installed.
 qemu_apt() {
@@ -29,14 +31,14 @@ qemu_apt() {
 	apt-get "${QEMU_APT[@]}" update -qq >&2
 }
 
+# qemu_fetch PACKAGE DIR: it and what it needs, unpacked into DIR of the cache.
 qemu_fetch() {
 	local dir=$RIG_CACHE/apt-qemu tmp deb
-	rig_say "fetching QEMU of $RIG_NEXT_RELEASE-backports (once)"
+	rig_say "fetching $1 of $RIG_NEXT_RELEASE-backports (once)"
 	tmp=$(mktemp -d "$RIG_CACHE/fetch.XXXXXX") || return 1
 	if ! qemu_apt || ! apt-get "${QEMU_APT[@]}" -qq -y --download-only \
-		-t "$RIG_NEXT_RELEASE-backports" install qemu-system-x86 \
-		>"$tmp/log" 2>&1; then
-		rig_say "cannot download QEMU"
+		-t "$RIG_NEXT_RELEASE-backports" install "$1" >"$tmp/log" 2>&1; then
+		rig_say "cannot download $1"
 		cat "$tmp/log" >&2
 		rm -rf "$tmp"
 		return 1
@@ -44,8 +46,8 @@ qemu_fetch() {
 	for deb in "$dir"/cache/archives/*.deb; do
 		dpkg-deb -x "$deb" "$tmp/root" || return 1
 	done
-	rm -rf "$dir" "$RIG_CACHE/qemu"
-	mv "$tmp/root" "$RIG_CACHE/qemu"
+	rm -rf "$dir" "$RIG_CACHE/${2:?}"
+	mv "$tmp/root" "$RIG_CACHE/$2"
 	rm -rf "$tmp"
 }
 
@@ -72,7 +74,7 @@ qemu_find() {
 qemu_prepare() {
 	mkdir -p "$RIG_CACHE" || return 1
 	exec {RIG_LOCK}>"$RIG_CACHE/lock" && flock "$RIG_LOCK"
-	qemu_find || { qemu_fetch && qemu_find; }
+	qemu_find || { qemu_fetch qemu-system-x86 qemu && qemu_find; }
 	exec {RIG_LOCK}>&-
 	qemu_is_able && return 0
 	rig_say "no QEMU that takes a virtio-9p device is to be had"
@@ -88,4 +90,17 @@ qemu_vhost() {
 		RIG_DEVICES+=(-chardev "socket,id=vhost$i,path=$socket"
 			-device "vhost-user-test-device-pci,chardev=vhost$i,virtio-id=9,num_vqs=1,vq_size=128,config_size=64")
 	done
+}
+
+qemu_virtiofsd() {
+	local root=$RIG_CACHE/virtiofsd
+	exec {RIG_LOCK}>"$RIG_CACHE/lock" && flock "$RIG_LOCK"
+	[ -d "$root" ] || qemu_fetch virtiofsd virtiofsd
+	exec {RIG_LOCK}>&-
+	QEMU_VIRTIOFSD=("$root/usr/lib64/ld-linux-x86-64.so.2"
+		--library-path "$root/usr/lib/x86_64-linux-gnu"
+		"$root/usr/libexec/virtiofsd")
+	"${QEMU_VIRTIOFSD[@]}" --version >/dev/null 2>&1 && return 0
+	rig_say "no virtiofsd is to be had"
+	return 77
 }

@@ -32,7 +32,7 @@ RIG_KERNELS=${RIG_KERNELS:-stable backports newest}
 RIG_NEXT_RELEASE=trixie
 # crc32c_generic is what ext4 asks for by another name, where it is a module.
 RIG_MODULES="virtio_pci virtio_net 9pnet_fd 9pnet_virtio 9p virtio_blk nbd
-	crc32c_generic ext4"
+	crc32c_generic ext4 virtiofs"
 RIG_DEVICES=()
 RIG_PROGRAM=(qemu-system-x86_64)
 RIG_MARK="--8<-- veneer guest"
