@@ -6,6 +6,8 @@
 # Nobody caches: 9p with cache=none, virtiofsd with --cache=never; QEMU with
 # security_model=passthrough, as all three run as root and keep owners as they are.
 #
+# SERVE_ARGS are more options of veneer: --poll-us 0.
+#
 #   run-guest.sh BUILD-FOLDER [--quick] [--ext4]
 set -u
 build=$1
@@ -17,8 +19,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 . "$here/../guest/qemu.sh"
 RIG_NAME=bench-guest
 rig_arguments "$@"
-rounds=5 nr_dirs=200 nr_files=100 nr_untar=1000 mib=256 nr_random=8000
-[ -z "$quick" ] || rounds=3 nr_dirs=6 nr_untar=40 mib=16 nr_random=250
+rounds=5 nr_dirs=60 nr_files=100 nr_untar=400 mib=128 nr_random=4000
+[ -z "$quick" ] || nr_dirs=6 nr_untar=40 mib=16 nr_random=250
 [ "$(id -u)" -eq 0 ] || {
 	echo "bench-guest: needs root: it mounts overlayfs for QEMU and virtiofsd"
 	exit 77
@@ -111,8 +113,9 @@ start_servers() {
 		--shared-dir="$tmp/fs/merged" --cache=never --sandbox=none \
 		>"$tmp/virtiofsd.log" 2>&1 &
 	pids+=($!) socks+=("$tmp/virtiofsd.sock")
+	# shellcheck disable=SC2086
 	rig_serve veneer --lower l1 --lower l2 --lower l3 --upper v-upper \
-		--work v-work --log-level warning \
+		--work v-work --log-level warning ${SERVE_ARGS:-} \
 		--listen "vhost-user:$tmp/vhost.sock,tag=veneer"
 	socks+=("$tmp/vhost.sock")
 	rig_wait
