@@ -72,6 +72,23 @@ is_only_name(struct at at, const struct statx *stx)
 	return stx->stx_nlink == 1 && stx->stx_size > 0;
 }
 
+/*
+ * A partial file all of whose names in the upper went: names in a lower still
+ * lead to it, by the index, but the walk does not.
+ */
+static void
+check_nameless(struct check *k, struct at at, const struct statx *stx)
+{
+	struct check_object o = { .at = at, .stx = *stx };
+
+	if (!S_ISREG(stx->stx_mode) || stx->stx_nlink > 1 ||
+	    private_get(k->t, at, PRIVATE_PARTIAL, NULL, 0) < 0)
+		return;
+	if (private_get(k->t, at, PRIVATE_METACOPY, NULL, 0) >= 0)
+		o.marks |= 1u << PRIVATE_METACOPY;
+	check_partial(k, &o);
+}
+
 static void
 check_entry(struct check *k, struct at at)
 {
@@ -98,8 +115,10 @@ check_entry(struct check *k, struct at at)
 		check_report(k, CHECK_INDEX_STALE, check_discard(k, at));
 	else if (r < 0)
 		check_unreadable(k, r);
-	else
+	else {
 		k->has_entries = true;
+		check_nameless(k, at, &stx);
+	}
 }
 
 void

@@ -102,6 +102,26 @@ remove_entry(struct settle *s, struct at at)
 	return r < 0 ? r : settle_strip_links(s, object, type);
 }
 
+static int
+drop_nameless(struct settle *s, struct at at)
+{
+	struct upper *u = s->t->layers.upper;
+	struct statx stx;
+	int r = real_statx(at, &stx);
+
+	if (r < 0 || !S_ISREG(stx.stx_mode) || stx.stx_nlink > 1 ||
+	    private_get(s->t, at, PRIVATE_PARTIAL, NULL, 0) < 0)
+		return r;
+	return real_unlink(u, at, 0);
+}
+
+int
+settle_index_drop_partial(struct settle *s)
+{
+	return absent_is_fine(for_each_entry(
+		s, AT(s->t->layers.upper->base_fd, INDEX), drop_nameless));
+}
+
 int
 settle_index_remove(struct settle *s)
 {

@@ -262,8 +262,11 @@ settle_tree(struct settle *s)
 	if (r == 0)
 		r = settle_walk(s, false);
 	if (r == 0 && s->t->layers.features.index &&
-	    settle_index_in_use(s->t->layers.upper) != 0)
+	    settle_index_in_use(s->t->layers.upper) != 0) {
 		r = settle_walk(s, true);
+		if (r == 0)
+			r = settle_index_drop_partial(s);
+	}
 	if (r == 0)
 		r = remove_maps(s);
 	return r == 0 ? settle_index_remove(s) : r;

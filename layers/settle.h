@@ -36,6 +36,11 @@ int settle_complete(struct settle *s, struct node *n);
 
 /* settle-index.c: is there anything in W/index? 1, 0 or errno. */
 int settle_index_in_use(const struct upper *u);
+/*
+ * Once all names are in the upper: what is in there by no name but the index's
+ * own, and partial, is gone for everybody. It would never be completed.
+ */
+int settle_index_drop_partial(struct settle *s);
 /* Remove it, and the marks that only make sense with it. */
 int settle_index_remove(struct settle *s);
 /* Remove the marks of an object @at of @type that is in the index no more. */

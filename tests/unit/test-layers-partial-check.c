@@ -6,6 +6,7 @@
  */
 #include "layers-check.h"
 #include "layers-partial.h"
+#include "layers-settle.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -146,6 +147,52 @@ refused(void **state)
 	partial_assert_same(f, "f");
 }
 
+/*
+ * With index=on a file that has lost its names in the upper is still what its
+ * names in the lower show: its map is not a stray one, and to settle is to
+ * complete it. What no name leads to any more is not in the way of that.
+ */
+static void
+only_in_index(void **state)
+{
+	static const char *const hides[] = { "true", "echo x >lower1/g" };
+	struct fixture *f = *state;
+	struct settle_result res;
+	char found[1024], *mount;
+	size_t i;
+
+	SKIP_UNLESS_ROOT();
+	for (i = 0; i < 2; i++) {
+		fixture_layers(f, hides[i]);
+		f->options = OPTIONS ",index=on";
+		partial_lower(f, "f", SIZE);
+		fixture_sh(f, "ln lower2/f lower2/g");
+		fixture_open(f, true);
+		partial_write_at(f, "f", BLOCK + 5, 10);
+		partial_fsync(f, "f");
+		assert_int_equal(0, fixture_do(f, "unlink", "f", NULL));
+		fixture_close(f);
+		(void)snprintf(found, sizeof(found), "%s",
+			       check_found(f, NULL, true, &mount));
+		free(mount);
+		assert_non_null(strstr(found, " partial-file n"));
+		assert_null(strstr(found, " R"));
+		if (i == 0) {
+			f->options = OPTIONS ",index=on";
+			fixture_open(f, true);
+			partial_assert_same(f, "g");
+			fixture_close(f);
+		}
+		f->options = NULL;
+		assert_int_equal(0, settle_run(f, NULL, true, &res));
+		assert_true(fixture_holds(f, "! [ -e work/partial ]"));
+		fixture_open(f, true);
+		if (i == 0)
+			partial_assert_same(f, "g");
+		fixture_close(f);
+	}
+}
+
 #define TEST(f) \
 	cmocka_unit_test_setup_teardown(f, fixture_setup, fixture_teardown)
 
@@ -153,7 +200,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = { TEST(damaged), TEST(in_a_lower),
-					    TEST(refused) };
+					    TEST(refused),
+					    TEST(only_in_index) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
