@@ -22,7 +22,7 @@
 need_root
 twin=$build/tests/compare/twin
 export VENEER
-sets=${SETS:-default redirect metacopy index all userxattr xwhiteout data mapped users}
+sets=${SETS:-default redirect metacopy index all userxattr xwhiteout data mapped users partial partial-index}
 steps=${STEPS:-200} seeds=${SEEDS:-2000} first=${FIRST:-1}
 if [ "${FULL:-0}" = 1 ]; then
 	file_systems=${FS:-ext4 tmpfs xfs btrfs xfs+ext4 ext4+btrfs}

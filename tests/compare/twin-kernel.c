@@ -88,7 +88,7 @@ write_file(const struct step *s, int dir, const char *name)
 	if (fd < 0)
 		return r;
 	if (s->op != OPEN_TRUNC)
-		r = err(pwrite(fd, text, step_text(s, text), 0));
+		r = err(pwrite(fd, text, step_text(s, text), s->offset));
 	(void)close(fd);
 	return r;
 }
@@ -261,13 +261,13 @@ held(struct kernel *k, const struct step *s, struct said *ret)
 	step_owner(s, &uid, &gid);
 	switch (s->op) {
 	case HELD_READ:
-		n = pread(fd, text, 64, 0);
+		n = pread(fd, text, 64, s->offset);
 		if (n >= 0)
 			(void)snprintf(ret->text, sizeof(ret->text), "%.*s",
 				       (int)n, text);
 		return err(n);
 	case HELD_WRITE:
-		return err(pwrite(fd, text, step_text(s, text), 0));
+		return err(pwrite(fd, text, step_text(s, text), s->offset));
 	case HELD_STAT:
 		return held_stat(fd, ret);
 	case HELD_CHMOD:

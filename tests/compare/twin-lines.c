@@ -90,6 +90,22 @@ differs_in_impure(const char *text, const char *other, const char *prefix)
 	       strcmp(at + strlen(mark), other + len) == 0;
 }
 
+/* But for "nlink N"? */
+static bool
+differs_in_nlink(const char *p, const char *q)
+{
+	static const char mark[] = " nlink ";
+	const char *at = strstr(p, mark), *other = strstr(q, mark);
+
+	if (!at || !other || at - p != other - q ||
+	    strncmp(p, q, (size_t)(at - p)) != 0)
+		return false;
+	at += strlen(mark);
+	other += strlen(mark);
+	return strcmp(at + strspn(at, "0123456789"),
+		      other + strspn(other, "0123456789")) == 0;
+}
+
 /* @p is the kernel's, @q is veneer's. */
 static bool
 is_same_text(const struct compared *how, const struct line *p,
@@ -98,6 +114,8 @@ is_same_text(const struct compared *how, const struct line *p,
 	enum known which;
 
 	if (strcmp(p->text, q->text) == 0)
+		return true;
+	if (how->has_loose_nlink && differs_in_nlink(p->text, q->text))
 		return true;
 	if (!how->known || !how->prefix)
 		return false;
@@ -123,13 +141,37 @@ is_same_mtime(const struct compared *how, const struct line *p,
 	return how->has_loose_mtime;
 }
 
+/* How many names have the inode of @i? */
+static unsigned
+group_size(const struct lines *l, size_t i)
+{
+	unsigned nr = 0;
+	size_t j;
+
+	for (j = 0; j < l->nr; j++)
+		nr += l->v[j].ino == l->v[i].ino;
+	return nr;
+}
+
+static bool
+is_same_group(const struct compared *how, const struct lines *a, size_t i,
+	      const struct lines *b, size_t j)
+{
+	if (!how->has_groups || strcmp(leader(a, i), leader(b, j)) == 0)
+		return true;
+	/* The only one that is left, and counts others. */
+	return how->has_loose_nlink &&
+	       (a->v[i].ino == 0 || group_size(a, i) == 1) &&
+	       (b->v[j].ino == 0 || group_size(b, j) == 1);
+}
+
 static bool
 is_same(const struct compared *how, const struct lines *a, size_t i,
 	const struct lines *b, size_t j)
 {
 	return is_same_text(how, &a->v[i], &b->v[j]) &&
 	       is_same_mtime(how, &a->v[i], &b->v[j]) &&
-	       (!how->has_groups || strcmp(leader(a, i), leader(b, j)) == 0);
+	       is_same_group(how, a, i, b, j);
 }
 
 static void

@@ -21,6 +21,9 @@
 #include "twin.h"
 
 #define SPARSE_SIZE 200000
+/* ITEM_BLOCKS: text at these places, and a little more. */
+static const long places[] = { 0, 65530, 65600, 150000, 199000 };
+#define BLOCKS_SIZE 200007
 
 /*
  * %p layer and path, %b layer and other path, %d its folder, %u the folder
@@ -35,6 +38,10 @@ static const struct {
 	[ITEM_FILE] = { "fh", 12, "echo lower%i >%p" },
 	[ITEM_EMPTY] = { "f", 2, ": >%p" },
 	[ITEM_SPARSE] = { "f", 1, "echo %i >%p; truncate -s 200000 %p" },
+	[ITEM_BLOCKS] = { "fh", 0,
+			  "for i in 0 65530 65600 150000 199000; do echo %i$i |"
+			  "dd of=%p bs=1 seek=$i status=none; done; "
+			  "truncate -s 200007 %p" },
 	[ITEM_LINK] = { "h", 8, "ln -T %b %p" },
 	[ITEM_SYMLINK] = { "f", 2, "ln -sT target%i %p" },
 	[ITEM_FIFO] = { "f", 1, "mkfifo %p" },
@@ -71,7 +78,9 @@ pick_kind(const struct twin_case *c, struct dice *d)
 	}
 	if ((i == ITEM_XWHITEOUT && !c->set->has_xwhiteouts) ||
 	    (i == ITEM_METACOPY && !c->set->has_data))
-		return ITEM_FILE;
+		i = ITEM_FILE;
+	if (i == ITEM_FILE && c->set->is_partial && dice_roll(d, 4) > 0)
+		i = ITEM_BLOCKS;
 	return (enum item_kind)i;
 }
 
@@ -108,7 +117,8 @@ lowers_generate(struct twin_case *c)
 			t->a[strlen(t->a) - 2] = 'd';
 		/* A link needs a file: mostly the one made before. */
 		if (t->kind == ITEM_LINK && i > 0 &&
-		    (t[-1].kind == ITEM_FILE || t[-1].kind == ITEM_LINK)) {
+		    (t[-1].kind == ITEM_FILE || t[-1].kind == ITEM_BLOCKS ||
+		     t[-1].kind == ITEM_LINK)) {
 			memcpy(t->b, t[-1].a, PATH_LEN);
 			t->layer = t[-1].layer;
 		}
@@ -145,6 +155,23 @@ file_make(const char *path, const char *text, unsigned arg, off_t size)
 		(void)ftruncate(fd, size);
 	(void)close(fd);
 	return true;
+}
+
+static void
+blocks_make(const char *path, unsigned arg)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+	char text[32];
+	size_t i;
+
+	if (fd < 0)
+		return;
+	for (i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		(void)snprintf(text, sizeof(text), "%u%ld\n", arg, places[i]);
+		(void)!pwrite(fd, text, strlen(text), places[i]);
+	}
+	(void)ftruncate(fd, BLOCKS_SIZE);
+	(void)close(fd);
 }
 
 static void
@@ -205,6 +232,9 @@ item_make(const struct twin_case *c, const struct item *t)
 		break;
 	case ITEM_SPARSE:
 		(void)file_make(p, "", t->arg, SPARSE_SIZE);
+		break;
+	case ITEM_BLOCKS:
+		blocks_make(p, t->arg);
 		break;
 	case ITEM_LINK:
 		(void)link(b, p);

@@ -75,35 +75,54 @@ remove_tree(const char *path)
 								    : 0;
 }
 
-bool
-upper_is_sound(const struct twin_case *c, const char *lowers, const char *side,
-	       FILE *out)
+/* `veneer VERB --quiet -o OPTIONS`: does it end with 0? */
+static bool
+run_verb(const char *verb, const char *options, const char *side, FILE *out)
 {
 	const char *veneer = getenv("VENEER");
-	char options[OPTIONS_LEN], line[512];
+	char line[512];
 	int to[2], status = -1;
 	FILE *said;
 	pid_t pid;
 
-	format_options(c, lowers, side, options);
 	if (pipe2(to, O_CLOEXEC) < 0)
 		return false;
 	pid = fork();
 	if (pid == 0) {
 		(void)dup2(to[1], 1);
 		(void)dup2(to[1], 2);
-		(void)execl(veneer ? veneer : "./veneer", "veneer", "check",
+		(void)execl(veneer ? veneer : "./veneer", "veneer", verb,
 			    "--quiet", "-o", options, (char *)NULL);
 		_exit(127);
 	}
 	(void)close(to[1]);
 	said = fdopen(to[0], "r");
 	while (said && fgets(line, sizeof(line), said))
-		fprintf(out, "  check of %s: %s", side, line);
+		fprintf(out, "  %s of %s: %s", verb, side, line);
 	if (said)
 		(void)fclose(said);
 	(void)waitpid(pid, &status, 0);
 	return status == 0;
+}
+
+bool
+upper_is_sound(const struct twin_case *c, const char *lowers, const char *side,
+	       FILE *out)
+{
+	char options[OPTIONS_LEN];
+
+	format_options(c, lowers, side, options);
+	return run_verb("check", options, side, out);
+}
+
+bool
+upper_settle(const struct twin_case *c, const char *lowers, const char *side,
+	     FILE *out)
+{
+	char options[OPTIONS_LEN];
+
+	format_options(c, lowers, side, options);
+	return run_verb("settle", options, side, out);
 }
 
 static void

@@ -87,9 +87,9 @@ static const char script_head[] =
 	"import os, sys\n"
 	"from os import *\n"
 	"slot = {}\n"
-	"def put(path, flags, text):\n"
+	"def put(path, flags, text, where):\n"
 	"    fd = open(path, flags | O_NOFOLLOW, 0o644)\n"
-	"    try: pwrite(fd, text.encode(), 0)\n"
+	"    try: pwrite(fd, text.encode(), where)\n"
 	"    finally: close(fd)\n"
 	"def hold(n, path, flags):\n"
 	"    if os.path.isdir(path): flags = O_RDONLY\n"
@@ -122,6 +122,8 @@ twin_print(FILE *out, const struct twin_case *c)
 	fprintf(out, "%s,upperdir=upper,workdir=work,%s\n%s",
 		c->set->has_data ? "::data" : "", c->set->options, script_head);
 	for (i = 0; i < c->nr_steps; i++) {
+		if (i == c->restart_at && i > 0)
+			fprintf(out, "# here veneer starts again\n");
 		if (i == c->swap_at)
 			fprintf(out,
 				"# here kernel and veneer change places\n");

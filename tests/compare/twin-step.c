@@ -13,18 +13,19 @@
 
 /*
  * In a script: %a %b paths, %s the slot, %t text, %m mode, %z size, %o owner,
- * %x xattr, %l symlink target, %n mknod's mode and device, %d a time.
+ * %x xattr, %l symlink target, %n mknod's mode and device, %d a time, %w
+ * where.
  */
 static const struct {
 	const char *last; /* likely last names of @a */
 	unsigned weight;
 	const char *script;
 } ops[NR_OPS] = {
-	[CREATE] = { "fh", 6, "put, '%a', O_CREAT|O_EXCL|O_RDWR, '%t'" },
-	[WRITE] = { "fh", 6, "put, '%a', O_RDWR, '%t'" },
-	[APPEND] = { "fh", 3, "put, '%a', O_WRONLY|O_APPEND, '%t'" },
+	[CREATE] = { "fh", 6, "put, '%a', O_CREAT|O_EXCL|O_RDWR, '%t', %w" },
+	[WRITE] = { "fh", 6, "put, '%a', O_RDWR, '%t', %w" },
+	[APPEND] = { "fh", 3, "put, '%a', O_WRONLY|O_APPEND, '%t', %w" },
 	[TRUNCATE] = { "fh", 3, "truncate, '%a', %z" },
-	[OPEN_TRUNC] = { "fh", 3, "put, '%a', O_RDWR|O_TRUNC, ''" },
+	[OPEN_TRUNC] = { "fh", 3, "put, '%a', O_RDWR|O_TRUNC, '', 0" },
 	[MKDIR] = { "d", 6, "mkdir, '%a', 0o%m" },
 	[RMDIR] = { "d", 5, "rmdir, '%a'" },
 	[UNLINK] = { "fh", 6, "unlink, '%a'" },
@@ -41,8 +42,8 @@ static const struct {
 	[REMOVEXATTR] = { "dfh", 3, "removexattr, '%a', '%x'" },
 	[HOLD] = { "dfh", 6, "hold, %s, '%a', O_RDONLY" },
 	[HOLD_WRITE] = { "fh", 4, "hold, %s, '%a', O_RDWR" },
-	[HELD_READ] = { "", 4, "pread, slot[%s], 64, 0" },
-	[HELD_WRITE] = { "", 3, "pwrite, slot[%s], b'%t', 0" },
+	[HELD_READ] = { "", 4, "pread, slot[%s], 64, %w" },
+	[HELD_WRITE] = { "", 3, "pwrite, slot[%s], b'%t', %w" },
 	[HELD_STAT] = { "", 5, "fstat, slot[%s]" },
 	[HELD_CHMOD] = { "", 3, "fchmod, slot[%s], 0o%m" },
 	[HELD_CHOWN] = { "", 1, "fchown, slot[%s], %o" },
@@ -99,6 +100,16 @@ step_user(const struct twin_case *c, const struct step *s)
 	return c->set->has_users ? s->arg / 11 % NR_USERS : 0;
 }
 
+/* In and around blocks of a partial file, and past its end. */
+static long
+pick_offset(unsigned arg)
+{
+	static const long offsets[] = { 0,      65536, 131072, 1000,   65533,
+					131070, 70000, 196600, 150000, 205000 };
+
+	return offsets[arg / 8 % NR(offsets)];
+}
+
 void
 steps_generate(struct twin_case *c, unsigned nr)
 {
@@ -111,6 +122,8 @@ steps_generate(struct twin_case *c, unsigned nr)
 		*s = (struct step){ .op = pick_op(&d),
 				    .slot = dice_roll(&d, NR_SLOTS),
 				    .arg = dice_roll(&d, 1u << 20) };
+		if (c->set->is_partial)
+			s->offset = pick_offset(s->arg);
 		dice_path(&d, ops[s->op].last, s->a);
 		dice_path(&d, s->a[strlen(s->a) - 2] == 'd' ? "ddf" : "fh",
 			  s->b);
@@ -246,6 +259,9 @@ print_word(FILE *out, const struct step *s, char word)
 		break;
 	case 'd':
 		fprintf(out, "%u", s->arg);
+		break;
+	case 'w':
+		fprintf(out, "%ld", s->offset);
 		break;
 	}
 }

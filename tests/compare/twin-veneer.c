@@ -94,7 +94,8 @@ write_open(struct p9 *c, uint32_t fid, const struct step *s)
 
 	if (r < 0 || s->op == OPEN_TRUNC)
 		return r;
-	r = (int)p9_write(c, fid, 0, text, (uint32_t)step_text(s, text));
+	r = (int)p9_write(c, fid, (uint64_t)s->offset, text,
+			  (uint32_t)step_text(s, text));
 	return r < 0 ? r : 0;
 }
 
@@ -168,7 +169,7 @@ one_name(struct veneer *v, const struct step *s)
 	case CREATE:
 		r = p9_lcreate(c, F_A, last, RDWR | EXCL, 0644, gid);
 		if (r == 0)
-			r = (int)p9_write(c, F_A, 0, text,
+			r = (int)p9_write(c, F_A, (uint64_t)s->offset, text,
 					  (uint32_t)step_text(s, text));
 		return r < 0 ? r : 0;
 	case MKDIR:
@@ -322,13 +323,13 @@ held(struct veneer *v, const struct step *s, struct said *ret)
 
 	switch (s->op) {
 	case HELD_READ:
-		n = (int)p9_read(&v->c, fid, 0, text, 64);
+		n = (int)p9_read(&v->c, fid, (uint64_t)s->offset, text, 64);
 		if (n >= 0)
 			(void)snprintf(ret->text, sizeof(ret->text), "%.*s", n,
 				       text);
 		return n < 0 ? n : 0;
 	case HELD_WRITE:
-		n = (int)p9_write(&v->c, fid, 0, text,
+		n = (int)p9_write(&v->c, fid, (uint64_t)s->offset, text,
 				  (uint32_t)step_text(s, text));
 		return n < 0 ? n : 0;
 	case HELD_STAT:

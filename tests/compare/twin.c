@@ -42,6 +42,13 @@ static const struct option_set sets[] = {
 	{ "users", "redirect_dir=on,index=off,metacopy=on", TRUSTED,
 	  .has_metacopy = true, .has_users = true,
 	  .veneer_options = ",access=server" },
+	/* So is what veneer shows while most data is still below. */
+	{ "partial", "redirect_dir=on,index=off,metacopy=on", TRUSTED,
+	  .has_metacopy = true, .is_partial = true,
+	  .veneer_options = ",copyup=lazy,partial-above=1,test-slow=0" },
+	{ "partial-index", "redirect_dir=on,index=on,metacopy=on", TRUSTED,
+	  .has_groups = true, .has_metacopy = true, .is_partial = true,
+	  .veneer_options = ",copyup=lazy,partial-above=1,test-slow=0" },
 	/* The trees are the same, but not what is on disk. */
 	{ "mapped", "redirect_dir=on,index=off,metacopy=off", TRUSTED,
 	  .has_own_format = true, .veneer_options = ",owner=mapped" },
@@ -119,6 +126,7 @@ generate(struct twin_case *c, const struct args *a, uint64_t seed)
 	lowers_generate(c);
 	steps_generate(c, a->nr_steps);
 	c->swap_at = a->nr_steps - a->nr_steps / AFTER_SWAP;
+	c->restart_at = a->set->is_partial ? c->swap_at / 2 : 0;
 }
 
 static void

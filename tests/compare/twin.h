@@ -64,6 +64,7 @@ struct step {
 	enum op op;
 	bool off; /* cut away by shrinking */
 	unsigned slot, arg;
+	long offset; /* of what is read or written */
 	char a[PATH_LEN], b[PATH_LEN];
 };
 
@@ -72,6 +73,7 @@ enum item_kind {
 	ITEM_FILE,
 	ITEM_EMPTY,
 	ITEM_SPARSE,
+	ITEM_BLOCKS, /* several blocks of a partial file */
 	ITEM_LINK,
 	ITEM_SYMLINK,
 	ITEM_FIFO,
@@ -104,12 +106,14 @@ struct option_set {
 	const char *veneer_options; /* only for veneer: ",option" or NULL */
 	bool has_own_format; /* the kernel would see another tree: they never
 				change places */
+	bool is_partial; /* nor before `veneer settle`; and files are large */
 };
 
 struct twin_case {
 	const struct option_set *set;
 	uint64_t seed;
 	unsigned nr_lowers, nr_items, nr_steps;
+	unsigned restart_at; /* if not 0: both start again on their own upper */
 	unsigned
 		swap_at; /* from this step on each works on the other's upper */
 	struct item items[MAX_ITEMS];
@@ -224,6 +228,7 @@ struct compared {
 	const char *name_a, *name_b;
 	bool has_groups; /* names of one inode must be the same ones */
 	bool has_loose_mtime; /* only where both were set on purpose */
+	bool has_loose_nlink; /* settled: links that parted are counted anew */
 	bool has_spurious_impure; /* NO_IMPURE may be */
 	unsigned *known; /* borrowed; counts, NULL: they fail */
 	const char *prefix; /* of private xattrs, of an upper; or NULL */
@@ -260,6 +265,9 @@ int server_stop(struct veneer *v);
 /* veneer check of @side, at rest: is it clean? Prints what is found. */
 bool upper_is_sound(const struct twin_case *c, const char *lowers,
 		    const char *side, FILE *out);
+/* veneer settle of @side, at rest: did it? Prints what it says. */
+bool upper_settle(const struct twin_case *c, const char *lowers,
+		  const char *side, FILE *out);
 int remove_tree(const char *path);
 
 /* Lines of the kernel's log since the last call; -1 to start. */
@@ -277,6 +285,7 @@ enum verdict {
 	TREE_DIFFERS,
 	UPPER_DIFFERS,
 	UNSOUND, /* says veneer check */
+	UNSETTLED, /* veneer settle fails */
 	WARNED,
 	LOWERS_CHANGED,
 	BROKEN
