@@ -57,6 +57,19 @@ file_handle_new(struct node *n, int flags, int fd, unsigned generation,
 	return r;
 }
 
+int
+file_handle_device(struct node *n, int flags, struct device *d,
+		   struct handle **ret)
+{
+	struct handle *h = handle_new(n, flags & O_ACCMODE);
+
+	if (!h)
+		return -ENOMEM;
+	h->device = d;
+	*ret = h;
+	return 0;
+}
+
 static int
 open_directory(struct node *n, const struct call *c, int flags,
 	       struct handle **ret, struct ident *ret_ident)
@@ -192,6 +205,8 @@ handle_free(struct handle *h)
 	lock_node_drop(h);
 	if (h->real)
 		r = realfile_put(b, h->real);
+	if (h->device)
+		r = device_close(h->device);
 	partial_relax(b);
 	if ((h->flags & O_ACCMODE) != O_RDONLY)
 		sync_del_writer(b);
@@ -213,7 +228,8 @@ tree_release(struct handle *h, const struct call *c)
 {
 	RETURN_IF_SLOW(h->node->body->tree, atomic_load(&h->node->body->layer),
 		       c);
-	if (c->nowait && lock_node_drop_is_slow(h))
+	/* The last one to close a device waits until all of it is on disk. */
+	if (c->nowait && (h->device || lock_node_drop_is_slow(h)))
 		return -EAGAIN;
 	if (atomic_fetch_sub(&h->refs, 1) == 1)
 		return handle_free(h);
@@ -226,8 +242,8 @@ handle_node(struct handle *h)
 	return h->node;
 }
 
-static size_t
-iov_size(const struct iovec *iov, unsigned nr_iov)
+size_t
+file_iov_size(const struct iovec *iov, unsigned nr_iov)
 {
 	size_t size = 0;
 	unsigned i;
@@ -246,7 +262,7 @@ iov_size(const struct iovec *iov, unsigned nr_iov)
 static bool
 is_long(const struct iovec *iov, unsigned nr_iov)
 {
-	return iov_size(iov, nr_iov) > WRITE_INLINE_MAX;
+	return file_iov_size(iov, nr_iov) > WRITE_INLINE_MAX;
 }
 
 /*
@@ -278,6 +294,8 @@ tree_read(struct handle *h, const struct call *c, const struct iovec *iov,
 	ssize_t n;
 	int r;
 
+	if (h->device)
+		return device_read(h, c, &(struct sync_io){ iov, nr_iov, off });
 	if (!h->real)
 		return b->dir ? -EISDIR : -EBADF;
 	if ((h->flags & O_ACCMODE) == O_WRONLY)
@@ -295,7 +313,7 @@ tree_read(struct handle *h, const struct call *c, const struct iovec *iov,
 	}
 	nowait = c->nowait && !layer_of(b->tree, rf->layer)->is_memory;
 	n = real_preadv(rf->fd, iov, nr_iov, off, nowait);
-	if (nowait && n >= 0 && (size_t)n < iov_size(iov, nr_iov))
+	if (nowait && n >= 0 && (size_t)n < file_iov_size(iov, nr_iov))
 		n = settle_short_read(rf->fd, off, n);
 	(void)realfile_done(b, rf);
 	return n;
@@ -389,7 +407,7 @@ tree_write(struct handle *h, const struct call *c, const struct iovec *iov,
 	ssize_t n;
 	int r;
 
-	if (!h->real)
+	if (!h->real && !h->device)
 		return b->dir ? -EISDIR : -EBADF;
 	if ((h->flags & O_ACCMODE) == O_RDONLY)
 		return -EBADF;
@@ -397,6 +415,8 @@ tree_write(struct handle *h, const struct call *c, const struct iovec *iov,
 	/* A synchronous write waits for the disk. */
 	if (c->nowait && (is_sync || is_long(iov, nr_iov)))
 		return -EAGAIN;
+	if (h->device)
+		return device_write(h, c, &io);
 	r = is_sync ? sync_status(b) : 0;
 	if (r == 0)
 		r = file_begin_change(h, c, &p, &rf);
@@ -454,6 +474,8 @@ tree_fsync(struct node *n, struct handle *h, const struct call *c,
 	struct statx stx;
 	int r;
 
+	if (h && h->device)
+		return device_sync(h, c);
 	if (!body_is_upper(n->body))
 		return 0;
 	if (!n->body->dir && !S_ISREG(n->body->type))

@@ -10,6 +10,8 @@
 
 #include "node.h"
 
+struct device;
+
 /*
  * Beside the flags of open(2): blocks of it are written here and there. It
  * costs readahead (sequential reads of a cold file are 4 times as slow), so
@@ -80,6 +82,35 @@ struct file_zero {
 };
 /* Let the range read as zeros, without changing the size. */
 int file_zero_range(const struct file_zero *what, uint64_t off, uint64_t len);
+
+/* A handle on the device node @n; @d is its own, but not on failure. */
+int file_handle_device(struct node *n, int flags, struct device *d,
+		       struct handle **ret);
+size_t file_iov_size(const struct iovec *iov, unsigned nr_iov);
+
+/* --- device.c: the same of handles with h->device ------------------------- */
+
+struct sync_io;
+/* As tree_read(), tree_write(), tree_fsync(). */
+ssize_t device_read(struct handle *h, const struct call *c,
+		    const struct sync_io *io);
+ssize_t device_write(struct handle *h, const struct call *c,
+		     const struct sync_io *io);
+int device_sync(struct handle *h, const struct call *c);
+struct device_zeros {
+	uint64_t off, end;
+	enum zero_how how;
+	bool is_fast;
+};
+/* As tree_zero(). */
+int device_zero(struct handle *h, const struct call *c,
+		const struct device_zeros *z);
+void device_prefetch(const struct handle *h, uint64_t off, uint64_t len);
+/* As tree_extents(), of @range.off to @range.end. */
+void device_extents(const struct handle *h, const struct device_zeros *range,
+		    extent_emit emit, void *ctx);
+/* What close(2) says. */
+int device_close(struct device *d);
 
 /* What the real file of @h is to be opened with now. */
 int file_real_flags(const struct handle *h);

@@ -32,6 +32,7 @@ liblayers_a_SOURCES = \
 	%D%/copyup.c \
 	%D%/copyup.h \
 	%D%/create.c \
+	%D%/device.c \
 	%D%/dir.c \
 	%D%/fds.c \
 	%D%/fds.h \

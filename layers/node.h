@@ -198,6 +198,7 @@ struct handle {
 	int flags; /* const; host O_* */
 	struct realfile *real; /* counted; under body_lock(); regular files */
 	struct dirstream *stream; /* owned; directories; has its own lock */
+	struct device *device; /* owned; const; block devices */
 	bool is_late; /* const: copies up at the first change, not before */
 	atomic_bool has_locks; /* some may be in the body's lock table */
 };

@@ -264,9 +264,13 @@ tree_zero(struct handle *h, const struct call *c, uint64_t off, uint64_t len,
 	struct body *b = h->node->body;
 	int r;
 
-	if (!h->real || (h->flags & O_ACCMODE) == O_RDONLY)
+	if ((!h->real && !h->device) || (h->flags & O_ACCMODE) == O_RDONLY)
 		return -EBADF;
 	r = check_range(off, len);
+	if (r == 0 && h->device)
+		return device_zero(
+			h, c,
+			&(struct device_zeros){ off, off + len, how, is_fast });
 	if (r == 0 && c->is_sync)
 		r = sync_status(b);
 	if (r < 0 || len == 0)
@@ -306,9 +310,13 @@ tree_prefetch(struct handle *h, const struct call *c, uint64_t off,
 	/* It may have to look for the blocks on disk. */
 	if (c->nowait)
 		return -EAGAIN;
+	len = MIN(len, PREFETCH_MAX);
+	if (h->device) {
+		device_prefetch(h, off, len);
+		return 0;
+	}
 	if (!h->real)
 		return -EBADF;
-	len = MIN(len, PREFETCH_MAX);
 	r = partial_get(h->node, c, &p);
 	if (p)
 		partial_prefetch(p, off, len);
@@ -414,10 +422,16 @@ tree_extents(struct handle *h, const struct call *c, uint64_t off, uint64_t len,
 
 	if (c->nowait)
 		return -EAGAIN;
-	if (!h->real)
+	if (!h->real && !h->device)
 		return -EBADF;
 	if (__builtin_add_overflow(off, len, &l.end) || l.end > INT64_MAX)
 		return -EINVAL;
+	if (h->device) {
+		device_extents(
+			h, &(struct device_zeros){ .off = off, .end = l.end },
+			emit, ctx);
+		return 0;
+	}
 	r = partial_get(h->node, c, &p);
 	if (r < 0 || p)
 		return r < 0 ? r : partial_extents(p, off, len, emit, ctx);

@@ -212,6 +212,20 @@ real_allocate(struct upper *u, int fd, uint64_t off, uint64_t len)
 		u, fallocate(fd, FALLOC_FL_KEEP_SIZE, (off_t)off, (off_t)len));
 }
 
+int
+real_discard(struct upper *u, int fd, uint64_t off, uint64_t len)
+{
+	uint64_t range[2] = { off, len };
+
+	RETURN_CHANGE(u, ioctl(fd, BLKDISCARD, range));
+}
+
+int
+real_sync_device(int fd)
+{
+	return fdatasync(fd) < 0 ? -errno : 0;
+}
+
 ssize_t
 real_pwritev(struct upper *u, int fd, const struct iovec *iov, unsigned nr_iov,
 	     uint64_t off, bool dsync)

@@ -126,6 +126,8 @@ int real_punch_hole(struct upper *u, int fd, uint64_t off, uint64_t len);
 int real_zero_range(struct upper *u, int fd, uint64_t off, uint64_t len);
 /* The range gets blocks where it has none; likewise. */
 int real_allocate(struct upper *u, int fd, uint64_t off, uint64_t len);
+/* Let a device forget whole sectors: they may be anything afterwards. */
+int real_discard(struct upper *u, int fd, uint64_t off, uint64_t len);
 /* @dsync: this write is on disk when it returns (RWF_DSYNC). */
 ssize_t real_pwritev(struct upper *u, int fd, const struct iovec *iov,
 		     unsigned nr_iov, uint64_t off, bool dsync);
@@ -133,6 +135,8 @@ ssize_t real_pwritev(struct upper *u, int fd, const struct iovec *iov,
 int real_clone(struct upper *u, int dst, int src);
 ssize_t real_copy_range(struct upper *u, int dst, int src, uint64_t off,
 			size_t count);
+/* fdatasync(2) of a device, which is no part of the upper. */
+int real_sync_device(int fd);
 /* Nothing at all on a volatile upper. */
 int real_fsync(struct upper *u, int fd, bool datasync);
 /* The same for the whole file system of the upper. */

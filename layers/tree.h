@@ -385,6 +385,28 @@ ssize_t tree_readlink(struct node *n, const struct call *c, char *buf,
 int tree_open_late(struct node *n, const struct call *c, int flags,
 		   struct handle **ret);
 
+/* An open block device. */
+struct tree_device {
+	int fd; /* opened with the access mode that the handle gets */
+	uint64_t size; /* bytes */
+	uint64_t sector; /* a power of two; what it does are multiples of it */
+};
+/*
+ * May the block device for which the node @n of the tree stands be opened so? Its
+ * owner and mode say who may, and it is only written (O_RDWR) where @n itself is
+ * in the upper. Returns 0, -EROFS, -EACCES, -ENXIO (no block device).
+ */
+int tree_may_open_device(struct node *n, const struct call *c, int flags);
+/*
+ * A handle like that of tree_open_late() on the device @what, for which @n
+ * stands. @what->fd is taken over, also on failure. Returns as
+ * tree_may_open_device(), or -ENOMEM.
+ */
+int tree_open_device(struct node *n, const struct call *c, int flags,
+		     const struct tree_device *what, struct handle **ret);
+/* Its size; 0 of what is none. Does not block. */
+uint64_t tree_device_size(const struct handle *h);
+
 /*
  * Do with the range what @how says; the size stays as it is, and what is past
  * it, too. With @is_fast -EOPNOTSUPP, before any effect, where that is no

@@ -38,6 +38,7 @@ enum option_id {
 	OPT_LISTEN,
 	OPT_LISTEN_FDS,
 	OPT_DEFAULT_EXPORT,
+	OPT_NBD_DEVICE,
 	OPT_NBD_LIST,
 	OPT_NBD_READ_ONLY,
 	OPT_NBD_USER,
@@ -104,6 +105,9 @@ static const struct {
 	  "what is spoken on sockets of LISTEN_FDS that do not say" },
 	{ "default-export", OPT_DEFAULT_EXPORT, "NAME",
 	  "the image that NBD clients get who name none" },
+	{ "nbd-device", OPT_NBD_DEVICE, "PATH",
+	  "a block device that may be served where the tree has it; again for "
+	  "more" },
 	{ "nbd-list", OPT_NBD_LIST, "none|top|GLOB",
 	  "which images NBD clients are told of [top]" },
 	{ "nbd-read-only", OPT_NBD_READ_ONLY, NULL, "let no NBD client write" },
@@ -175,16 +179,16 @@ config_usage(void)
 	puts("\nveneer(8) says more.");
 }
 
+/* Append @text, which is borrowed. */
 static int
-add_listen(struct config *c, const char *addr)
+add_text(const char ***list, unsigned *nr, const char *text)
 {
-	const char **p;
+	const char **p = reallocarray(*list, *nr + 1, sizeof(*p));
 
-	p = reallocarray(c->listens, c->nr_listens + 1, sizeof(*p));
 	if (!p)
 		return -ENOMEM;
-	c->listens = p;
-	c->listens[c->nr_listens++] = addr;
+	*list = p;
+	p[(*nr)++] = text;
 	return 0;
 }
 
@@ -298,6 +302,12 @@ apply_nbd(struct config *c, int id, const char *arg)
 		return *arg ? 0
 			    : config_refuse("--default-export needs the path "
 					    "of a file in the tree");
+	case OPT_NBD_DEVICE:
+		if (!image_device_is_ok(arg))
+			return config_refuse("--nbd-device %s: there is no "
+					     "block device",
+					     arg);
+		return add_text(&c->nbd_devices, &c->nr_nbd_devices, arg);
 	case OPT_NBD_LIST:
 		return parse_nbd_list(c, arg);
 	case OPT_NBD_READ_ONLY:
@@ -352,13 +362,14 @@ apply(struct config *c, int id, const char *arg)
 	case OPT_TREE:
 		return config_add_tree(c, arg);
 	case OPT_LISTEN:
-		return add_listen(c, arg);
+		return add_text(&c->listens, &c->nr_listens, arg);
 	case OPT_LISTEN_FDS:
 		c->listen_fds = protocol_find(arg, strlen(arg));
 		if (c->listen_fds)
 			return 0;
 		return config_refuse("--listen-fds %s: use 9p or nbd", arg);
 	case OPT_DEFAULT_EXPORT:
+	case OPT_NBD_DEVICE:
 	case OPT_NBD_LIST:
 	case OPT_NBD_READ_ONLY:
 	case OPT_NBD_USER:
@@ -529,4 +540,5 @@ config_fini(struct config *c)
 	}
 	free(c->trees);
 	free(c->listens);
+	free(c->nbd_devices);
 }

@@ -38,6 +38,8 @@ struct config {
 	const char *default_export; /* borrowed, or NULL */
 	const char *nbd_list; /* borrowed: a pattern; NULL: nothing */
 	bool nbd_read_only;
+	const char **nbd_devices; /* owned array of borrowed argv strings */
+	unsigned nr_nbd_devices;
 	uint32_t nbd_uid, nbd_gid; /* of the host; NO_ID: not given */
 	const char *pidfile; /* borrowed, or NULL */
 	unsigned nr_loops;

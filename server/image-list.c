@@ -75,7 +75,8 @@ is_wanted(const struct matches *m, const struct dirent_info *entry)
 	char name[256];
 
 	if (entry->d_type != DT_UNKNOWN &&
-	    entry->d_type != (m->is_last ? DT_REG : DT_DIR))
+	    entry->d_type != (m->is_last ? DT_REG : DT_DIR) &&
+	    !(m->is_last && entry->d_type == DT_BLK))
 		return false;
 	if (entry->name.len >= sizeof(name))
 		return false;
@@ -127,6 +128,28 @@ read_matches(struct matches *m, struct node *dir)
 	return m->error < 0 ? m->error : r;
 }
 
+/* Its size; 0 of a device that is not to be had. */
+static int
+size_of(const struct listing *l, struct node *n, uint64_t *ret)
+{
+	struct handle *h;
+	struct attr attr;
+	int r;
+
+	if (!S_ISBLK(node_type(n))) {
+		r = tree_getattr(n, NULL, l->call, &attr);
+		if (r == 0)
+			*ret = attr.size;
+		return r;
+	}
+	*ret = 0;
+	if (image_device_open(l->server, n, l->call, O_RDONLY, &h) == 0) {
+		*ret = tree_device_size(h);
+		handle_unref(h);
+	}
+	return 0;
+}
+
 /* An empty file has nothing to be served: it is not listed. */
 static int
 list_file(struct listing *l, struct node *n, const char *path)
@@ -134,16 +157,16 @@ list_file(struct listing *l, struct node *n, const char *path)
 	CLEANUP_FREE char *name = image_name_print(l->server, l->export, path);
 	CLEANUP_FREE char *what = NULL;
 	struct backing b;
-	struct attr attr;
+	uint64_t size = 0;
 	int r = name ? 0 : -ENOMEM;
 
 	if (r == 0)
-		r = tree_getattr(n, NULL, l->call, &attr);
+		r = size_of(l, n, &size);
 	if (r == 0)
 		r = tree_backing(n, l->call, &b);
-	if (r < 0 || attr.size == 0 || !image_name_is_listable(name))
+	if (r < 0 || size == 0 || !image_name_is_listable(name))
 		return r;
-	what = image_describe(&b, attr.size);
+	what = image_describe(&b, size);
 	if (!what)
 		return -ENOMEM;
 	l->is_full =
@@ -177,7 +200,7 @@ list_name(struct listing *l, struct node *dir, const char *path,
 		return 0;
 	if (rest && S_ISDIR(ident.type))
 		r = list_dir(l, n, below, rest);
-	else if (!rest && S_ISREG(ident.type))
+	else if (!rest && (S_ISREG(ident.type) || S_ISBLK(ident.type)))
 		r = list_file(l, n, below);
 	node_unref(n);
 	return r == -ENOMEM ? r : 0;

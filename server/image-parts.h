@@ -66,6 +66,15 @@ int image_user_init(const struct server *s, const struct export *e,
 		    const struct call *c, struct image_user *ret);
 void image_user_fini(struct image_user *u);
 
+/* image-device.c */
+
+/*
+ * Open the device that the node @n stands for, as tree_open_late() does a file;
+ * -ENODEV: it is not among those of --nbd-device, or not there. Blocks.
+ */
+int image_device_open(const struct server *s, struct node *n,
+		      const struct call *c, int flags, struct handle **ret);
+
 /* image.c */
 
 /* A few words about @n, of @size bytes, malloced: "upper, 20 GiB"; or NULL. */

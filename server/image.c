@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cleanup.h"
@@ -39,6 +40,9 @@ sentence(int err)
 		return "a part of the name is longer than any file's";
 	case -ENXIO:
 		return "this is not a regular file";
+	case -ENODEV:
+		return "this is a block device that is not there, or not among "
+		       "those of --nbd-device";
 	case -EACCES:
 	case -EPERM:
 		return "the user whom the server opens images for may not";
@@ -57,6 +61,7 @@ hide(int err)
 	case -ELOOP:
 	case -ENAMETOOLONG:
 	case -ENXIO:
+	case -ENODEV:
 		return -ENOENT;
 	default:
 		return err;
@@ -110,6 +115,14 @@ image_describe(const struct backing *b, uint64_t size)
 	return r < 0 ? NULL : text;
 }
 
+static int
+open_blocks(const struct server *s, struct node *n, const struct call *c,
+	    int flags, struct handle **ret)
+{
+	return S_ISBLK(node_type(n)) ? image_device_open(s, n, c, flags, ret)
+				     : tree_open_late(n, c, flags, ret);
+}
+
 /* For writing if that may be, else for reading. */
 static int
 open_node(const struct server *s, struct image *im, struct node *n,
@@ -118,9 +131,9 @@ open_node(const struct server *s, struct image *im, struct node *n,
 	int r = -EROFS;
 
 	if (im->wants_write && !s->config->nbd_read_only)
-		r = tree_open_late(n, c, O_RDWR, ret);
+		r = open_blocks(s, n, c, O_RDWR, ret);
 	im->is_read_only = r == -EROFS || r == -EACCES || r == -EPERM;
-	return im->is_read_only ? tree_open_late(n, c, O_RDONLY, ret) : r;
+	return im->is_read_only ? open_blocks(s, n, c, O_RDONLY, ret) : r;
 }
 
 static int
@@ -135,6 +148,11 @@ describe(struct image *im, struct node *n, struct handle *h,
 		r = tree_backing(n, c, &b);
 	if (r < 0)
 		return r;
+	if (S_ISBLK(node_type(n))) {
+		attr.size = tree_device_size(h);
+		b.dev_major = attr.rdev_major;
+		b.dev_minor = attr.rdev_minor;
+	}
 	im->size = attr.size;
 	im->block_size = BLOCK_MIN;
 	while (im->block_size < attr.blksize && im->block_size < BLOCK_MAX)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Images: the regular files that NBD clients know as exports. */
+/* Images: the regular files, and devices, that NBD clients know as exports. */
 #ifndef VENEER_SERVER_IMAGE_H
 #define VENEER_SERVER_IMAGE_H
 
@@ -21,6 +21,9 @@ int image_open(const struct server *s, struct request *r, const struct call *c);
  * -EPERM: none may; -ENOMEM.
  */
 int image_list(const struct server *s, struct request *r, const struct call *c);
+
+/* Can @path be one of --nbd-device? */
+bool image_device_is_ok(const char *path);
 
 /* The tree that @name is in; NULL: nothing can be called so. */
 const struct export *image_export(const struct server *s, struct name name);

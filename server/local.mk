@@ -39,6 +39,7 @@ libserver_a_SOURCES = \
 	%D%/listen.h \
 	%D%/log.c \
 	%D%/log.h \
+	%D%/image-device.c \
 	%D%/image-list.c \
 	%D%/image-name.c \
 	%D%/image-parts.h \

@@ -51,6 +51,7 @@ e2e_scripts = \
 	%D%/test-nbd-coherence.sh \
 	%D%/test-nbd-copy.sh \
 	%D%/test-nbd-full.sh \
+	%D%/test-nbd-device.sh \
 	%D%/test-nbd-fio.sh \
 	%D%/test-nbd-info.sh \
 	%D%/test-nbd-names.sh \
