@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* TCP sockets to listen on: of loopback, unless --allow-remote was given. */
+/*
+ * TCP sockets to listen on: of loopback, unless --allow-remote was given, or TLS
+ * lets nobody in whom the server does not know.
+ */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>
@@ -42,18 +45,30 @@ name_tcp(struct listener *l, const struct addr *a)
 	listener_name(l, "tcp:%s:%s", l->host, l->port);
 }
 
+static bool
+is_nbd(const struct addr *a)
+{
+	return strcmp(a->protocol->name, "nbd") == 0;
+}
+
+static bool
+may_be_remote(const struct config *c, const struct addr *a)
+{
+	return c->allow_remote ||
+	       (is_nbd(a) && tls_config_knows_clients(&c->tls));
+}
+
 static int
 refuse_remote(const struct addr *a)
 {
-	bool is_nbd = strcmp(a->protocol->name, "nbd") == 0;
-
 	log_line(LOG_ERR,
 		 "tcp:%s:%s is reachable from other machines, and %s: use a "
 		 "loopback address, or --allow-remote if that is meant",
 		 a->host, a->port,
-		 is_nbd ? "NBD has neither authentication nor encryption "
-			  "where TLS is not required"
-			: "9P has neither authentication nor encryption");
+		 is_nbd(a) ? "NBD has neither authentication nor encryption "
+			     "without --tls require, with --tls-psk-file or "
+			     "--tls-verify-peer"
+			   : "9P has neither authentication nor encryption");
 	return -EINVAL;
 }
 
@@ -63,7 +78,7 @@ open_at(struct server *s, const struct addr *a, const struct addrinfo *ai)
 	struct listener *l;
 	int fd, one = 1;
 
-	if (!is_loopback(ai->ai_addr) && !s->config->allow_remote)
+	if (!is_loopback(ai->ai_addr) && !may_be_remote(s->config, a))
 		return refuse_remote(a);
 	fd = socket(ai->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
 		    0);

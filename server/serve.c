@@ -303,12 +303,15 @@ print_nbd_hints(const struct listener *ls)
 
 	if (uri_nbd(ls, "NAME", uri) < 0 || uri_nbd(ls, "", all) < 0)
 		return;
-	printf("# NBD, the file NAME of the tree as a disk; QEMU:\n"
-	       "-drive 'file=%s,format=raw,if=virtio'\n"
-	       "# what there is, and one of them as a file:\n"
+	/* With TLS, QEMU needs to be told of keys first: veneer(8). */
+	if (strncmp(uri, "nbds", 4) != 0)
+		printf("# NBD, the file NAME of the tree as a disk; QEMU:\n"
+		       "-drive 'file=%s,format=raw,if=virtio'\n",
+		       uri);
+	printf("# what there is, and one of them as a file:\n"
 	       "nbdinfo --list '%s'\n"
 	       "nbdcopy '%s' NAME\n",
-	       uri, all, uri);
+	       all, uri);
 }
 
 static void

@@ -47,3 +47,9 @@ tls_config_check(struct tls_config *c, const char **ret_why)
 		return 0;
 	return -EINVAL;
 }
+
+bool
+tls_config_knows_clients(const struct tls_config *c)
+{
+	return c->mode == TLS_REQUIRE && (!c->certificates || c->verify_peer);
+}

@@ -33,6 +33,12 @@ int tls_config_set_mode(struct tls_config *config, const char *text);
  */
 int tls_config_check(struct tls_config *config, const char **ret_why);
 
+/*
+ * Is nobody served whom the server does not know, by a key or by a certificate
+ * that was checked?
+ */
+bool tls_config_knows_clients(const struct tls_config *config);
+
 /* What the server shows to clients, and what it knows of theirs. */
 struct tls;
 

@@ -5,6 +5,9 @@
  * In that of a Unix socket the image comes before the socket. A prefix has to
  * have it last: that is QEMU's older form, which every QEMU takes
  * (block/nbd.c, nbd_parse_filename()).
+ *
+ * Where TLS is required, URIs say so (nbds), but not a prefix: QEMU's have no
+ * such form, it is told by an option beside them.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -27,15 +30,21 @@ append_escaped(char ret[URI_MAX], const char *text)
 					(unsigned char)*text);
 }
 
-/* nbd://HOST:PORT, as a client has to say that. */
+static const char *
+scheme(const struct listener *l)
+{
+	return l->server->config->tls.mode == TLS_REQUIRE ? "nbds" : "nbd";
+}
+
+/* @which://HOST:PORT, as a client has to say that. */
 static void
-print_server(const struct listener *l, char ret[URI_MAX])
+print_server(const struct listener *l, const char *which, char ret[URI_MAX])
 {
 	const char *host = l->host;
 
 	if (!*host || strcmp(host, "0.0.0.0") == 0 || strcmp(host, "[::]") == 0)
 		host = "localhost";
-	(void)snprintf(ret, URI_MAX, "nbd%s://%s:%s",
+	(void)snprintf(ret, URI_MAX, "%s%s://%s:%s", which,
 		       l->kind == ADDR_VSOCK ? "+vsock" : "", host, l->port);
 }
 
@@ -47,13 +56,14 @@ uri_nbd(const struct listener *l, const char *name, char ret[URI_MAX])
 	if (!listener_is_nbd(l) || l->is_connected)
 		return -ENOENT;
 	if (l->path[0]) {
-		(void)snprintf(ret, URI_MAX, "nbd+unix:///%s?socket=", name);
+		(void)snprintf(ret, URI_MAX, "%s+unix:///%s?socket=", scheme(l),
+			       name);
 		append_escaped(ret, l->path);
 		return 0;
 	}
 	if (!l->port[0])
 		return -ENOENT;
-	print_server(l, ret);
+	print_server(l, scheme(l), ret);
 	len = strlen(ret);
 	(void)snprintf(ret + len, URI_MAX - len, "/%s", name);
 	return 0;
@@ -71,6 +81,6 @@ uri_prefix(const struct listener *l, char ret[URI_MAX])
 	}
 	if (!l->port[0])
 		return -ENOENT;
-	print_server(l, ret);
+	print_server(l, "nbd", ret);
 	return 0;
 }

@@ -42,6 +42,7 @@ logged() { wait_for grep -q -- "$1" log || fail "no \"$1\" in the log"; }
 
 # Keys, and who has none or the wrong one.
 serves --tls require --tls-psk-file keys.psk
+logged "nbds+unix:///NAME?socket="
 yes "$(psk alice)" alice
 logged 'TLS1.3.*AES.*"alice"'
 yes "$(psk bob)" bob
@@ -53,6 +54,22 @@ tells 'requires TLS'
 qemu psk,username=alice,dir=. info || fail "qemu: $(cat out)"
 tells '38.1 MiB (40000000 bytes)'
 qemu psk,username=alice,dir=other info && fail "qemu with another key"
+
+# Beyond loopback where all clients are known, and only there; never 9P.
+remote() { # remote STATUS PROTOCOL OPTION...
+	"$VENEER" serve --lower lower --listen "$2tcp:0.0.0.0:0" "${@:3}" --run true >out 2>&1
+	local status=$?
+	[ $status -eq "$1" ] || fail "remote $*: $status: $(cat out)"
+	[ "$1" = 0 ] || grep -q -- --allow-remote out || fail "remote $*: $(cat out)"
+}
+remote 0 nbd+ --tls require --tls-psk-file keys.psk
+tells 'nbds://localhost:'
+remote 0 nbd+ --tls require --tls-certificates tls --tls-verify-peer
+remote 2 nbd+ --tls on --tls-psk-file keys.psk
+remote 2 nbd+ --tls require --tls-certificates tls
+remote 2 nbd+ --tls require --tls-certificates tls --tls-psk-file keys.psk
+remote 2 '' --tls require --tls-psk-file keys.psk
+remote 0 nbd+ --tls on --tls-psk-file keys.psk --allow-remote
 
 # Data, at all sizes of requests.
 for size in 4096 65536 1048576 33554432; do
