@@ -128,8 +128,9 @@ struct protocol {
 	/*
 	 * The length of the frame that begins with @head, of which @have
 	 * bytes are there (min_frame or more). Returns it; 0: that takes more
-	 * bytes to know; -EPROTO: this stream cannot be followed. Not called
-	 * while the session is full.
+	 * bytes to know; -EPROTO: this stream cannot be followed, what comes is
+	 * too long; -EBADMSG: nor this, it begins with a wrong magic number. Not
+	 * called while the session is full.
 	 */
 	ssize_t (*frame_len)(const struct session *s, const uint8_t *head,
 			     size_t have);

@@ -66,7 +66,7 @@ is_full(const struct conn *c)
 
 /*
  * The length of the frame at rx_pos if it is whole; 0: more must come, and
- * *@ret_want says how long it will be (0: unknown); -EPROTO.
+ * *@ret_want says how long it will be (0: unknown); -EPROTO, -EBADMSG.
  */
 static ssize_t
 whole_frame(struct conn *c, size_t *ret_want)
@@ -144,7 +144,8 @@ handle_frames(struct conn *c, size_t *ret_want)
 		}
 	}
 	if (len < 0 && !c->fatal)
-		c->fatal = "a frame of impossible length";
+		c->fatal = len == -EBADMSG ? "a wrong magic number"
+					   : "a frame of impossible length";
 	return (int)len;
 }
 

@@ -71,7 +71,7 @@ option_len(const uint8_t *head, size_t have)
 	number = wire_get_be32(&w);
 	len = wire_get_be32(&w);
 	if (magic != NBD_OPTION_MAGIC)
-		return -EPROTO;
+		return -EBADMSG;
 	if (!nbd_option_fits(number, len))
 		return NBD_OPTION_HEADER; /* and the rest goes unread */
 	return (ssize_t)(NBD_OPTION_HEADER + len);
@@ -86,7 +86,7 @@ command_len(enum nbd_mode mode, const uint8_t *head, size_t have)
 
 	if (wire_get_be32(&w) !=
 	    (mode == NBD_EXTENDED ? NBD_REQUEST_EXT_MAGIC : NBD_REQUEST_MAGIC))
-		return -EPROTO;
+		return -EBADMSG;
 	if (have < nbd_request_size(mode))
 		return 0;
 	h = nbd_header_get(mode, head);

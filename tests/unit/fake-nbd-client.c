@@ -226,7 +226,9 @@ fake_nbd_pump(struct fake_nbd *c)
 			return;
 		len = protocol_nbd.frame_len(c->s, c->in, c->in_len);
 		if (len < 0)
-			c->fatal = "a frame of impossible length";
+			c->fatal = len == -EBADMSG
+					   ? "a wrong magic number"
+					   : "a frame of impossible length";
 		if (len <= 0 || (size_t)len > c->in_len)
 			return;
 		receive(c, (size_t)len);

@@ -114,7 +114,7 @@ test_magic(void **state)
 	for (mode = NBD_SIMPLE; mode <= NBD_EXTENDED; mode++) {
 		fake_nbd_start(&c, mode);
 		fake_nbd_feed(&c, reply_magic, 4);
-		assert_non_null(c.fatal);
+		assert_string_equal("a wrong magic number", c.fatal);
 		assert_true(fake_nbd_fini(&c));
 	}
 }

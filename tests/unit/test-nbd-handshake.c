@@ -99,7 +99,7 @@ test_magic(void **state)
 	(void)state;
 	fake_nbd_hello(&c);
 	fake_nbd_feed(&c, bad, sizeof(bad));
-	assert_non_null(c.fatal);
+	assert_string_equal("a wrong magic number", c.fatal);
 	assert_int_equal(0, c.nr_sent);
 }
 
