@@ -379,19 +379,22 @@ static ssize_t
 write_partial(struct partial *p, struct handle *h, const struct call *c,
 	      const struct sync_io *io)
 {
-	const struct partial_data d = { .iov = io->iov,
-					.nr_iov = io->nr_iov,
-					.off = io->off,
-					.appends = h->flags & O_APPEND };
+	struct partial_data d = { .iov = io->iov,
+				  .nr_iov = io->nr_iov,
+				  .off = io->off,
+				  .appends = h->flags & O_APPEND,
+				  .is_sync =
+					  sync_is_asked(h, c) &&
+					  !node_upper(h->node)->is_volatile };
 	ssize_t n = partial_write(p, c, &d);
 	int r;
 
 	if (n <= 0)
 		return n;
 	ino_changed(h->node->body);
-	if (!sync_is_asked(h, c) || node_upper(h->node)->is_volatile)
+	if (!d.is_sync)
 		return n;
-	r = sync_done(h->node, h, c, partial_flush(p, true));
+	r = sync_done(h->node, h, c, partial_flush_written(p, &d, (uint64_t)n));
 	return r < 0 ? r : n;
 }
 

@@ -165,13 +165,16 @@ partial_read_lower(const struct partial *p, char *buf, size_t len, uint64_t off)
 }
 
 int
-partial_write_all(struct partial *p, struct iovec *iov, unsigned nr_iov,
-		  uint64_t off)
+partial_write_all(struct partial *p, struct partial_iovs *all, uint64_t off)
 {
+	struct iovec *iov = all->iov;
+	unsigned nr_iov = all->nr;
 	ssize_t n;
 
 	while (nr_iov > 0) {
-		n = real_pwritev(p->u, p->upper, iov, nr_iov, off, false);
+		n = all->is_sync ? partial_pwritev_sync(p, iov, nr_iov, off)
+				 : real_pwritev(p->u, p->upper, iov, nr_iov,
+						off, false);
 		if (n <= 0)
 			return n < 0 ? (int)n : -ENOSPC;
 		off += (uint64_t)n;

@@ -139,7 +139,9 @@ bring_hole(struct partial *p, uint64_t begin, uint64_t end)
 		struct iovec iov = { zeros,
 				     (size_t)MIN(end - begin, PARTIAL_BLOCK) };
 
-		r = partial_write_all(p, &iov, 1, begin);
+		r = partial_write_all(
+			p, &(struct partial_iovs){ .iov = &iov, .nr = 1 },
+			begin);
 	}
 	return r;
 }
@@ -157,7 +159,8 @@ bring(const struct step *s, uint64_t first, uint64_t nr)
 		return bring_hole(s->p, begin, end);
 	iov = (struct iovec){ s->data + (first - s->first) * PARTIAL_BLOCK,
 			      (size_t)(end - begin) };
-	r = partial_write_all(s->p, &iov, 1, begin);
+	r = partial_write_all(
+		s->p, &(struct partial_iovs){ .iov = &iov, .nr = 1 }, begin);
 	/* Best effort: the room. */
 	if (r < 0)
 		(void)real_punch_hole(s->p->u, s->p->upper, begin, end - begin);

@@ -6,6 +6,11 @@
  * them to the map as durable, and syncs that. After a power failure the
  * durable ones count; none of them says more than what is on disk.
  *
+ * A synchronous write does without all that: its bytes go to disk by themselves
+ * (RWF_DSYNC), and so do the bits of blocks that it has brought whole. Of a
+ * block that was written before, and not synced, that would say too much: then
+ * all is flushed.
+ *
  * The mark says whether its map was ever brought to disk. Until the first
  * flush it was not, nothing is promised, and after a power failure whatever
  * is there as a map is made anew: becoming partial syncs nothing.
@@ -20,7 +25,11 @@
 
 #include "cleanup.h"
 #include "file.h"
+#include "macros.h"
 #include "partial.h"
+
+/* Of so many blocks at a time bits are kept by themselves. */
+#define PARTIAL_KEEP_MAX 512
 
 /* The range of words in which @now has bits that @old has not. */
 static struct partial_words
@@ -138,6 +147,95 @@ partial_flush(struct partial *p, bool datasync)
 		give_changed_back(p, range);
 	return r;
 }
+
+/* --- Synchronous writes --------------------------------------------------- */
+
+bool
+partial_is_established(struct partial *p)
+{
+	CLEANUP_UNLOCK pthread_mutex_t *lock = &p->flush_lock;
+
+	(void)pthread_mutex_lock(lock);
+	return p->is_established;
+}
+
+ssize_t
+partial_pwritev_sync(struct partial *p, const struct iovec *iov,
+		     unsigned nr_iov, uint64_t off)
+{
+	CLEANUP_UNLOCK pthread_mutex_t *lock = NULL;
+	ssize_t n = real_pwritev(p->u, p->upper, iov, nr_iov, off, true);
+
+	if (n >= 0)
+		return n;
+	/* No room for these bytes; else it was others that are lost. */
+	if ((n == -ENOSPC || n == -EDQUOT) &&
+	    real_pwritev(p->u, p->upper, iov, nr_iov, off, false) < 0)
+		return n;
+	lock = &p->flush_lock;
+	(void)pthread_mutex_lock(lock);
+	if (p->sync_error == 0)
+		p->sync_error = (int)n;
+	return n;
+}
+
+static bool
+is_durable(const struct partial *p, uint64_t block)
+{
+	return p->durable[block / 64] >> (block % 64) & 1;
+}
+
+void
+partial_keep_bits(struct partial *p, uint64_t first, uint64_t nr)
+{
+	CLEANUP_UNLOCK pthread_mutex_t *lock = &p->flush_lock;
+	uint64_t now[PARTIAL_KEEP_MAX / 64 + 2], i;
+	struct partial_words range = { (size_t)(first / 64), 0 };
+
+	if (nr > PARTIAL_KEEP_MAX)
+		return;
+	range.nr = (size_t)((first + nr - 1) / 64) - range.first + 1;
+	(void)pthread_mutex_lock(lock);
+	if (!p->is_established || p->sync_error < 0)
+		return;
+	memcpy(now, p->durable + range.first, range.nr * sizeof(*now));
+	for (i = first; i < first + nr; i++)
+		now[i / 64 - range.first] |= UINT64_C(1) << (i % 64);
+	if (partial_map_write_bits(p->u, &p->map, PARTIAL_DURABLE, now,
+				   range) == 0 &&
+	    sync_map(p, true) == 0)
+		memcpy(p->durable + range.first, now, range.nr * sizeof(*now));
+}
+
+/* Under flush_lock. What is behind the limit needs no bits. */
+static bool
+are_durable(const struct partial *p, uint64_t off, uint64_t end)
+{
+	uint64_t last = partial_blocks(MIN(end, atomic_load(&p->limit))), i;
+
+	for (i = off / PARTIAL_BLOCK; i < last; i++)
+		if (!is_durable(p, i))
+			return false;
+	return true;
+}
+
+int
+partial_flush_written(struct partial *p, const struct partial_data *d,
+		      uint64_t len)
+{
+	bool is_there;
+	int r;
+
+	if (!d->is_narrow)
+		return partial_flush(p, true);
+	(void)pthread_mutex_lock(&p->flush_lock);
+	is_there = are_durable(p, d->off, d->off + len);
+	r = p->sync_error;
+	(void)pthread_mutex_unlock(&p->flush_lock);
+	return r < 0 || is_there ? r : partial_flush(p, true);
+}
+
+/* --- The limit ------------------------------------------------------------ */
 
 bool
 partial_is_limit_behind(const struct partial *p, uint64_t end)

@@ -22,6 +22,7 @@ struct writing {
 	struct partial_iov data;
 	uint64_t off;
 	size_t left;
+	bool is_sync; /* by partial_pwritev_sync() */
 };
 
 /* A part of that, and the missing blocks that it touches. */
@@ -69,11 +70,14 @@ fill(struct writing *w, struct filling *f)
 	nr += f->nr;
 	if (tail > 0)
 		all[nr++] = (struct iovec){ edges + head, tail };
-	r = partial_write_all(w->p, all, nr, f->begin);
+	r = partial_write_all(
+		w->p, &(struct partial_iovs){ all, nr, w->is_sync }, f->begin);
 	if (r == 0)
 		r = partial_mark(w->p, f->first, f->nr_blocks);
 	if (r < 0)
 		give_back(w->p, f);
+	else if (w->is_sync)
+		partial_keep_bits(w->p, f->first, f->nr_blocks);
 	return r;
 }
 
@@ -119,7 +123,9 @@ write_here(struct writing *w, uint64_t max)
 	ssize_t n;
 
 	nr = partial_iov_take(&w->data, max, part, &len);
-	n = real_pwritev(w->p->u, w->p->upper, part, nr, w->off, false);
+	n = w->is_sync ? partial_pwritev_sync(w->p, part, nr, w->off)
+		       : real_pwritev(w->p->u, w->p->upper, part, nr, w->off,
+				      false);
 	if (n <= 0)
 		return n < 0 ? (int)n : -ENOSPC;
 	if ((size_t)n < len) {
@@ -182,11 +188,24 @@ is_easy(const struct partial *p, uint64_t off, size_t len)
 	       !partial_is_limit_behind(p, off + len);
 }
 
+/*
+ * Is it worth while to sync just these bytes? Not the first time, nor where it
+ * would take several syncs.
+ */
+static bool
+is_narrow(struct partial *p, const struct partial_data *d, size_t size)
+{
+	return d->is_sync && !d->appends && size <= STEP &&
+	       partial_is_established(p);
+}
+
 static ssize_t
 write_locked(struct partial *p, const struct call *c,
 	     const struct partial_data *d, size_t size)
 {
-	struct writing w = { p, { d->iov, d->nr_iov, 0 }, d->off, size };
+	struct writing w = {
+		p, { d->iov, d->nr_iov, 0 }, d->off, size, d->is_narrow
+	};
 	struct statx stx;
 	int r;
 
@@ -203,8 +222,7 @@ write_locked(struct partial *p, const struct call *c,
 }
 
 ssize_t
-partial_write(struct partial *p, const struct call *c,
-	      const struct partial_data *d)
+partial_write(struct partial *p, const struct call *c, struct partial_data *d)
 {
 	size_t size = partial_iov_size(d->iov, d->nr_iov);
 	uint64_t end;
@@ -218,6 +236,7 @@ partial_write(struct partial *p, const struct call *c,
 	RETURN_IF_SLOW(p->t, 0, c);
 	if (c->nowait && d->appends)
 		return -EAGAIN;
+	d->is_narrow = is_narrow(p, d, size);
 	r = begin(p, c, d->appends ? UINT64_MAX : end, d->appends);
 	if (r < 0)
 		return r;
@@ -240,7 +259,7 @@ zero_edge(const struct zeroing *z, uint64_t off, uint64_t len)
 {
 	static const char zeros[PARTIAL_BLOCK];
 	struct iovec iov = { (void *)(uintptr_t)zeros, (size_t)len };
-	struct writing w = { z->p, { &iov, 1, 0 }, off, (size_t)len };
+	struct writing w = { z->p, { &iov, 1, 0 }, off, (size_t)len, false };
 
 	return z->file.how == ZERO_TRIM ? 0 : write_runs(&w);
 }

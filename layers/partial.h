@@ -185,10 +185,12 @@ struct partial_data {
 	unsigned nr_iov;
 	uint64_t off;
 	bool appends; /* at the end, wherever that is */
+	bool is_sync; /* partial_flush_written() will be called */
+	bool is_narrow; /* out: for that */
 };
 /* As tree_write(), but for syncing it. */
 ssize_t partial_write(struct partial *p, const struct call *c,
-		      const struct partial_data *d);
+		      struct partial_data *d);
 /* Bytes that are to be zeros. */
 struct partial_zeros {
 	uint64_t off, end;
@@ -234,8 +236,13 @@ int partial_mark(struct partial *p, uint64_t first, uint64_t nr);
 /* Read all of [@off, @off + @len) from below; -EIO: it became shorter. */
 int partial_read_lower(const struct partial *p, char *buf, size_t len,
 		       uint64_t off);
-/* Write all of @iov, which is used up. 0 or errno. */
-int partial_write_all(struct partial *p, struct iovec *iov, unsigned nr_iov,
+struct partial_iovs {
+	struct iovec *iov; /* borrowed */
+	unsigned nr;
+	bool is_sync; /* by partial_pwritev_sync() */
+};
+/* Write all of @all, whose iov is used up. 0 or errno. */
+int partial_write_all(struct partial *p, struct partial_iovs *all,
 		      uint64_t off);
 
 /* --- partial-sync.c: what is on disk, and the end --------------------------- */
@@ -244,6 +251,24 @@ int partial_write_all(struct partial *p, struct iovec *iov, unsigned nr_iov,
  * All that was written is on disk, and so is where it is. Blocks.
  */
 int partial_flush(struct partial *p, bool datasync);
+/*
+ * Is the map on disk, so that what a write brings there can be added by itself?
+ */
+bool partial_is_established(struct partial *p);
+/* As real_pwritev(), and its data is on disk. */
+ssize_t partial_pwritev_sync(struct partial *p, const struct iovec *iov,
+			     unsigned nr_iov, uint64_t off);
+/*
+ * All of the blocks [@first, @first + @nr), which are here, was written by that:
+ * bring their bits to disk, too. Best effort.
+ */
+void partial_keep_bits(struct partial *p, uint64_t first, uint64_t nr);
+/*
+ * Let the first @len bytes of what partial_write() has written as @d be on disk.
+ * 0 or errno.
+ */
+int partial_flush_written(struct partial *p, const struct partial_data *d,
+			  uint64_t len);
 /*
  * Before the file grows: the limit in the map is the present one. Under
  * p->lock exclusive.

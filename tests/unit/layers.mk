@@ -59,6 +59,7 @@ layers_unit_tests = \
 	%D%/test-layers-partial-check \
 	%D%/test-layers-partial-failure \
 	%D%/test-layers-partial-model \
+	%D%/test-layers-partial-power \
 	%D%/test-layers-partial-threads \
 	%D%/test-layers-protattr \
 	%D%/test-layers-redirect \
@@ -208,6 +209,12 @@ TESTS += $(layers_unit_tests)
 %C%_test_layers_partial_model_SOURCES = %D%/test-layers-partial-model.c
 %C%_test_layers_partial_model_CPPFLAGS = $(LAYERS_TEST_CPPFLAGS)
 %C%_test_layers_partial_model_LDADD = $(LAYERS_TEST_LDADD)
+
+%C%_test_layers_partial_power_SOURCES = %D%/test-layers-partial-power.c
+%C%_test_layers_partial_power_CPPFLAGS = $(LAYERS_TEST_CPPFLAGS)
+%C%_test_layers_partial_power_LDADD = $(LAYERS_TEST_LDADD)
+%C%_test_layers_partial_power_LDFLAGS = \
+	-Wl,--wrap=pwritev2 -Wl,--wrap=fsync -Wl,--wrap=fdatasync
 
 %C%_test_layers_partial_failure_SOURCES = %D%/test-layers-partial-failure.c
 %C%_test_layers_partial_failure_CPPFLAGS = $(LAYERS_TEST_CPPFLAGS)

@@ -22,7 +22,8 @@
 #define SIZE (4 * BLOCK + 777)
 #define MAX_STEPS 6
 
-enum step_kind { END, WRITE, CUT, FLUSH, COPY, OPEN_TRUNC };
+/* SYNC: a synchronous write, with nothing before that was not flushed. */
+enum step_kind { END, WRITE, SYNC, CUT, FLUSH, COPY, OPEN_TRUNC };
 
 static const struct script {
 	const char *name;
@@ -39,6 +40,13 @@ static const struct script {
 	    { WRITE, 2 * BLOCK, BLOCK },
 	    { WRITE, 20, 100 },
 	    { FLUSH, 0, 0 } } },
+	{ "synchronous writes",
+	  { { WRITE, 10, 100 },
+	    { FLUSH, 0, 0 },
+	    { SYNC, 2 * BLOCK + 7, 50 },
+	    { SYNC, 2 * BLOCK, 300 },
+	    { SYNC, BLOCK - 10, BLOCK + 600 },
+	    { SYNC, SIZE - 10, 30 } } },
 	{ "shorter, longer",
 	  { { WRITE, 10, 100 },
 	    { CUT, 2 * BLOCK + 99, 0 },
@@ -85,7 +93,7 @@ make_states(const struct script *s)
 		uint64_t off = s->steps[i].off, len = s->steps[i].len;
 
 		*st = states[i];
-		if (s->steps[i].kind == WRITE) {
+		if (s->steps[i].kind == WRITE || s->steps[i].kind == SYNC) {
 			memset(st->data + off, (int)('A' + i), len);
 			if (off + len > st->size)
 				st->size = off + len;
@@ -141,6 +149,7 @@ with_handle(struct fixture *f, const struct script *s, unsigned i)
 			     s->steps[i].len };
 	struct handle *h = NULL;
 	ssize_t n = 0;
+	struct call c = fixture_call;
 	int r;
 	struct node *node = fixture_walk(f, "f", &r);
 
@@ -150,8 +159,9 @@ with_handle(struct fixture *f, const struct script *s, unsigned i)
 					   ? O_WRONLY | O_TRUNC
 					   : O_RDWR,
 				   &h, NULL);
-	if (r == 0 && s->steps[i].kind == WRITE)
-		n = tree_write(h, &fixture_call, &iov, 1, s->steps[i].off);
+	c.is_sync = s->steps[i].kind == SYNC;
+	if (r == 0 && (s->steps[i].kind == WRITE || c.is_sync))
+		n = tree_write(h, &c, &iov, 1, s->steps[i].off);
 	if (r == 0 && s->steps[i].kind == FLUSH)
 		r = tree_fsync(node, h, &fixture_call, true);
 	handle_unref(h);
@@ -239,7 +249,7 @@ flushed(const struct script *s)
 	unsigned i, last = 0;
 
 	for (i = 0; i < (unsigned)atomic_load(done); i++)
-		if (s->steps[i].kind == FLUSH)
+		if (s->steps[i].kind == FLUSH || s->steps[i].kind == SYNC)
 			last = i + 1;
 	return last;
 }
