@@ -196,7 +196,7 @@ partial_keep_bits(struct partial *p, uint64_t first, uint64_t nr)
 		return;
 	range.nr = (size_t)((first + nr - 1) / 64) - range.first + 1;
 	(void)pthread_mutex_lock(lock);
-	if (!p->is_established || p->sync_error < 0)
+	if (!p->is_established || p->is_done || p->sync_error < 0)
 		return;
 	memcpy(now, p->durable + range.first, range.nr * sizeof(*now));
 	for (i = first; i < first + nr; i++)
