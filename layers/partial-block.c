@@ -63,21 +63,24 @@ is_claimed(const struct partial *p, uint64_t first, uint64_t nr)
 	return false;
 }
 
-bool
-partial_claim(struct partial *p, uint64_t first, uint64_t nr)
+int
+partial_claim(struct partial *p, uint64_t first, uint64_t nr, bool nowait)
 {
 	CLEANUP_UNLOCK pthread_mutex_t *lock = &p->blocks_lock;
 	uint64_t i;
 
 	(void)pthread_mutex_lock(lock);
-	while (is_claimed(p, first, nr))
+	while (is_claimed(p, first, nr)) {
+		if (nowait)
+			return -EAGAIN;
 		(void)pthread_cond_wait(&p->blocks_free, lock);
+	}
 	for (i = first; i < first + nr; i++)
 		if (partial_has(p, i))
-			return false;
+			return 0;
 	for (i = first; i < first + nr; i++)
 		p->claimed[i / 64] |= UINT64_C(1) << (i % 64);
-	return true;
+	return 1;
 }
 
 void

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 
 #include "claim.h"
@@ -65,9 +66,8 @@ partial_free(struct partial *p)
 	(void)pthread_mutex_destroy(&p->blocks_lock);
 	(void)pthread_cond_destroy(&p->blocks_free);
 	(void)pthread_mutex_destroy(&p->flush_lock);
-	free(p->live);
-	free(p->claimed);
-	free(p->durable);
+	if (p->live)
+		(void)munmap(p->live, p->bits_size);
 	free(p);
 }
 
@@ -96,15 +96,26 @@ open_files(struct partial *p, struct node *n, const struct call *c,
 	return 0;
 }
 
+/*
+ * All bits at once, and mapped: of an image of 10 GiB they are 1 MiB, and its first
+ * write must not wait for that to be cleared.
+ */
 static int
 make_bits(struct partial *p)
 {
 	size_t nr = partial_map_words(&p->map);
+	uint64_t *bits;
 
-	p->live = calloc(nr, sizeof(*p->live));
-	p->claimed = calloc(nr, sizeof(*p->claimed));
-	p->durable = calloc(nr, sizeof(*p->durable));
-	return p->live && p->claimed && p->durable ? 0 : -ENOMEM;
+	_Static_assert(sizeof(*p->live) == sizeof(*bits), "one mapping");
+	p->bits_size = 3 * nr * sizeof(*bits);
+	bits = mmap(NULL, p->bits_size, PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (bits == MAP_FAILED)
+		return -ENOMEM;
+	p->live = (atomic_uint_fast64_t *)bits;
+	p->claimed = bits + nr;
+	p->durable = bits + 2 * nr;
+	return 0;
 }
 
 /* A map in which nothing is here, under the key that p->map has. */
@@ -416,7 +427,7 @@ make_partial(struct partial *p, struct node *n, const struct call *c)
 		return r;
 	}
 	atomic_init(&p->limit, p->map.limit);
-	partial_count(p);
+	atomic_init(&p->nr_missing, partial_blocks(p->map.limit));
 	return 0;
 }
 

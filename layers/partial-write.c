@@ -23,6 +23,7 @@ struct writing {
 	uint64_t off;
 	size_t left;
 	bool is_sync; /* by partial_pwritev_sync() */
+	bool nowait; /* for a claim */
 };
 
 /* A part of that, and the missing blocks that it touches. */
@@ -100,9 +101,10 @@ write_missing(struct writing *w, uint64_t max)
 	f.begin = f.first * PARTIAL_BLOCK;
 	f.end = MIN((f.first + f.nr_blocks) * PARTIAL_BLOCK,
 		    atomic_load(&p->limit));
-	if (!partial_claim(p, f.first, f.nr_blocks)) {
+	r = partial_claim(p, f.first, f.nr_blocks, w->nowait);
+	if (r <= 0) {
 		w->data = before;
-		return 0;
+		return r;
 	}
 	r = fill(w, &f);
 	partial_release(p, f.first, f.nr_blocks);
@@ -178,14 +180,21 @@ begin(struct partial *p, const struct call *c, uint64_t end, bool appends)
 	return r;
 }
 
-/* Under p->lock: can all of it be written without waiting? */
+/*
+ * Under p->lock: can all of it be written without waiting? So it can if nothing
+ * has to be brought from below.
+ */
 static bool
 is_easy(const struct partial *p, uint64_t off, size_t len)
 {
 	struct partial_run run = partial_run(p, off, len);
+	uint64_t end = off + len;
 
-	return run.is_here && run.len == len &&
-	       !partial_is_limit_behind(p, off + len);
+	if (run.len < len || partial_is_limit_behind(p, end))
+		return false;
+	return run.is_here ||
+	       (off % PARTIAL_BLOCK == 0 && len <= STEP &&
+		(end % PARTIAL_BLOCK == 0 || end == atomic_load(&p->limit)));
 }
 
 /*
@@ -204,7 +213,8 @@ write_locked(struct partial *p, const struct call *c,
 	     const struct partial_data *d, size_t size)
 {
 	struct writing w = {
-		p, { d->iov, d->nr_iov, 0 }, d->off, size, d->is_narrow
+		p,        { d->iov, d->nr_iov, 0 }, d->off, size, d->is_narrow,
+		c->nowait
 	};
 	struct statx stx;
 	int r;
@@ -259,7 +269,8 @@ zero_edge(const struct zeroing *z, uint64_t off, uint64_t len)
 {
 	static const char zeros[PARTIAL_BLOCK];
 	struct iovec iov = { (void *)(uintptr_t)zeros, (size_t)len };
-	struct writing w = { z->p, { &iov, 1, 0 }, off, (size_t)len, false };
+	struct writing w = { z->p,        { &iov, 1, 0 }, off,
+			     (size_t)len, false,          false };
 
 	return z->file.how == ZERO_TRIM ? 0 : write_runs(&w);
 }
@@ -278,8 +289,9 @@ zero_blocks(const struct zeroing *z, uint64_t first, uint64_t nr)
 	bool is_trim = z->file.how == ZERO_TRIM;
 	int r;
 
-	if (!partial_claim(p, first, nr))
-		return 0;
+	r = partial_claim(p, first, nr, false);
+	if (r <= 0)
+		return r;
 	/* An earlier try, lost in a crash, may have left something there. */
 	r = is_trim ? real_punch_hole(p->u, p->upper, begin, end - begin)
 		    : file_zero_range(&z->file, begin, end - begin);

@@ -39,18 +39,19 @@ struct partial {
 	atomic_uint_fast64_t limit;
 	bool is_done; /* it is a whole file now; set under lock and flush_lock */
 
-	atomic_uint_fast64_t *live; /* owned: a bit a block that is here */
+	size_t bits_size; /* const: of the one mapping that the bits are in */
+	atomic_uint_fast64_t *live; /* a bit a block that is here */
 	atomic_uint_fast64_t nr_missing; /* blocks below the limit */
 	pthread_mutex_t blocks_lock;
 	pthread_cond_t blocks_free; /* with it */
 	/* under blocks_lock */
-	uint64_t *claimed; /* owned: being filled */
+	uint64_t *claimed; /* being filled */
 	struct partial_words changed; /* may have bits that are not durable */
 
 	pthread_mutex_t flush_lock;
 	/* under flush_lock */
 	struct partial_map map;
-	uint64_t *durable; /* owned: the bits that are on disk */
+	uint64_t *durable; /* the bits that are on disk */
 	bool is_established; /* the mark says that the map is on disk */
 	int sync_error; /* of a sync that failed: what is on disk? */
 
@@ -224,10 +225,10 @@ partial_blocks(uint64_t limit)
 /* Count what is missing anew. */
 void partial_count(struct partial *p);
 /*
- * Claim the blocks [@first, @first + @nr): waits for who has claimed any.
- * False: meanwhile some came, and none is claimed.
+ * Claim the blocks [@first, @first + @nr): waits for who has claimed any. Returns
+ * 1; 0: meanwhile some came, and none is claimed; -EAGAIN (@nowait).
  */
-bool partial_claim(struct partial *p, uint64_t first, uint64_t nr);
+int partial_claim(struct partial *p, uint64_t first, uint64_t nr, bool nowait);
 void partial_release(struct partial *p, uint64_t first, uint64_t nr);
 /* Under blocks_lock: the next flush is to look at @range of p->live. */
 void partial_note_changed(struct partial *p, struct partial_words range);
