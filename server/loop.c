@@ -11,12 +11,20 @@
 
 #include "conn.h"
 #include "loop.h"
+#include "macros.h"
 
 struct incoming {
 	STAILQ_ENTRY(incoming) by_loop;
 	int fd; /* owned */
 	struct conn_origin origin;
 };
+
+/* A look that finds nothing takes 1 us; being put aside, two switches. */
+#define SPIN_GAP_NS 6000
+/* One time in vain outweighs so many that were not; at so much, it is enough. */
+#define IN_VAIN_COSTS 4
+#define IN_VAIN_MAX 12
+#define CROWDED_NS 5000000
 
 /* How often time-outs are looked at, and how long a stop may take. */
 #define TICK_S 1.0
@@ -51,6 +59,31 @@ loop_flush(struct loop *l)
 }
 
 /*
+ * Polling may be in vain: nobody asks in time; or, where there are fewer cores than
+ * threads with work, we were put aside meanwhile, or kept those waiting who would
+ * ask us. Where that is so again and again we sleep instead, for a while.
+ */
+static void
+note_spin(struct loop *l, uint64_t now, bool was_in_vain)
+{
+	if (!was_in_vain) {
+		l->nr_in_vain -= MIN(l->nr_in_vain, 1u);
+		return;
+	}
+	l->nr_in_vain += IN_VAIN_COSTS;
+	if (l->nr_in_vain < IN_VAIN_MAX)
+		return;
+	l->nr_in_vain = 0;
+	l->crowded_until_ns = now + CROWDED_NS;
+}
+
+static bool
+is_put_aside(const struct loop *l, uint64_t now)
+{
+	return l->spun_ns && now - l->spun_ns > SPIN_GAP_NS;
+}
+
+/*
  * Sleeping and being woken on another core costs more than most requests do.
  * While a client is known to ask again at once (a guest's system calls, one
  * after the other), the loop polls for a moment instead: an idle watcher
@@ -61,8 +94,12 @@ loop_spin_begin(struct loop *l)
 {
 	uint64_t now = l->stamp_ns, max = l->server->config->poll_us * 1000ull;
 
+	if (l->spun_ns)
+		note_spin(l, now, is_put_aside(l, now));
+	l->spun_ns = 0;
 	/* Woken soon after the last answer? Then that is worth waiting for. */
-	l->is_spin_useful = now - l->answered_ns < max;
+	l->is_spin_useful =
+		now - l->answered_ns < max && now >= l->crowded_until_ns;
 }
 
 void
@@ -80,11 +117,16 @@ on_spin(struct ev_loop *ev, ev_idle *w, int revents)
 {
 	struct loop *l = w->data;
 	struct conn *c, *next;
+	uint64_t now;
 	bool is_last;
 
 	(void)revents;
-	l->stamp_ns = loop_clock_ns();
-	is_last = TAILQ_EMPTY(&l->turns) && l->stamp_ns >= l->spin_until_ns;
+	now = loop_clock_ns();
+	is_last = TAILQ_EMPTY(&l->turns) && now >= l->spin_until_ns;
+	if (is_last || is_put_aside(l, now))
+		note_spin(l, now, true);
+	l->stamp_ns = now;
+	l->spun_ns = is_last ? 0 : now;
 	if (is_last)
 		ev_idle_stop(ev, w); /* who finds something starts it again */
 	for (c = LIST_FIRST(&l->polled); c; c = next) {
