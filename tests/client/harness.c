@@ -99,7 +99,7 @@ harness_start(struct harness *h, const char *prepare, const char *options)
 	char cmd[2048];
 
 	*h = (struct harness){ 0 };
-	(void)snprintf(h->root, sizeof(h->root), "%.40s/veneer-e2e.XXXXXX",
+	(void)snprintf(h->root, sizeof(h->root), "%.60s/veneer-e2e.XXXXXX",
 		       dir ? dir : "/tmp");
 	(void)signal(SIGPIPE, SIG_IGN);
 	if (!mkdtemp(h->root))

@@ -13,7 +13,7 @@
 #include "p9.h"
 
 struct harness {
-	char root[64]; /* lower, upper, upper.work, sockets, vhost, log */
+	char root[80]; /* lower, upper, upper.work, sockets, vhost, log */
 	char socket[96], nbd_socket[96];
 	pid_t pid;
 };

@@ -14,7 +14,7 @@ finish() {
 	cd /
 	[ -n "$server" ] && kill "$server" 2>/dev/null && wait "$server" 2>/dev/null
 	eval "$exit_commands" 2>/dev/null
-	[ $status -ne 0 ] && [ $status -ne 77 ] && cat "$tmp"/log "$tmp"/*/log >&2 2>/dev/null
+	[ $status -ne 0 ] && [ $status -ne 77 ] && tail -n 15 "$tmp"/log "$tmp"/*/log >&2 2>/dev/null
 	rm -rf "$tmp"
 }
 trap finish EXIT

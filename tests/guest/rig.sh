@@ -28,11 +28,11 @@
 # the shell of rig_boot, and is answered with the exit status.
 
 RIG_CACHE=${RIG_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/veneer}
-RIG_KERNELS=${RIG_KERNELS:-stable backports newest}
+RIG_KERNELS=${RIG_KERNELS:-stable newest}
 RIG_NEXT_RELEASE=trixie
 # crc32c_generic is what ext4 asks for by another name, where it is a module.
 RIG_MODULES="virtio_pci virtio_net 9pnet_fd 9pnet_virtio 9p virtio_blk nbd
-	crc32c_generic ext4 virtiofs"
+	crc32c_generic ext4 virtiofs vsock_loopback"
 RIG_DEVICES=()
 RIG_PROGRAM=(qemu-system-x86_64)
 RIG_MARK="--8<-- veneer guest"

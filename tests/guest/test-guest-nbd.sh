@@ -18,9 +18,9 @@ packages="libc6 e2fsprogs libext2fs2 libcom-err2 libss2 libblkid1 libuuid1 fdisk
 
 # Each partial block of 64 KiB has something of its own at both ends.
 make_image() {
-	truncate -s 200M "$1"
+	truncate -s 100M "$1"
 	seq -f '%.0f of the lower' 300000 | dd of="$1" bs=1M conv=notrunc status=none
-	seq -f '%.0f at its end' 300000 | dd of="$1" bs=1M seek=180 conv=notrunc status=none
+	seq -f '%.0f at its end' 300000 | dd of="$1" bs=1M seek=90 conv=notrunc status=none
 }
 
 cat >job <<'JOB'
@@ -57,7 +57,7 @@ begun=$(uptime_s)
 what="QEMU's client"
 want '1 of the lower' head -n 1 /dev/vda
 must in_tree '
-	printf "label: dos\n1M,120M\n,60M\n" | sfdisk -q /dev/vda
+	printf "label: dos\n1M,64M\n,24M\n" | sfdisk -q /dev/vda
 	busybox partprobe /dev/vda
 '
 fill /dev/vda1
@@ -70,7 +70,7 @@ begun=$(uptime_s)
 what="Linux's client"
 must in_tree "nbd-client -N images/nbd.img 10.0.2.2 $nbd_port /dev/nbd0 -C 2 -b 512"
 want '1 of the lower' head -n 1 /dev/nbd0
-want 209715200 blockdev --getsize64 /dev/nbd0
+want 104857600 blockdev --getsize64 /dev/nbd0
 fill /dev/nbd0
 must in_tree 'busybox cmp /dev/nbd0 /images/nbd.img'
 # Written as a file, read as a disk.
