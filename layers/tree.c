@@ -8,6 +8,7 @@
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "alias.h"
 #include "cleanup.h"
@@ -221,6 +222,18 @@ tree_new(void)
 	return t;
 }
 
+/* Files are opened by their descriptors in /proc (real.c): without it each would
+ * seem not to be there. */
+static int
+look_for_proc(char **ret_why)
+{
+	if (access("/proc/self/fd", X_OK) == 0)
+		return 0;
+	*ret_why = strdup("/proc is not mounted here, and files are opened by "
+			  "/proc/self/fd: mount -t proc proc /proc");
+	return -ENOENT;
+}
+
 int
 tree_open(const struct tree_config *config, tree_warn warn, void *warn_ctx,
 	  struct tree **ret, char **ret_why)
@@ -231,7 +244,9 @@ tree_open(const struct tree_config *config, tree_warn warn, void *warn_ctx,
 	*ret_why = NULL;
 	if (!t)
 		return -ENOMEM;
-	r = layer_set_open(config, warn, warn_ctx, &t->layers, ret_why);
+	r = look_for_proc(ret_why);
+	if (r == 0)
+		r = layer_set_open(config, warn, warn_ctx, &t->layers, ret_why);
 	if (r == 0) {
 		t->private_prefix = xattr_prefix(t->layers.features.userxattr);
 		t->private_prefix_len = strlen(t->private_prefix);
