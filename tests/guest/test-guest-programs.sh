@@ -10,13 +10,12 @@
 need_root
 need tar
 packages="libc6 libc6-dev linux-libc-dev tcc make git libpcre2-8-0 zlib1g"
-dirs=${DIRS:-60}
 
 # What the guest works on, in a lower of its own: the kernel's name.
 make_lower() {
-	local i entries=2000
-	[ "$1" != stable ] || entries=50000
-	entries=${ENTRIES:-$entries}
+	local i entries=2000 dirs=20
+	[ "$1" != stable ] || entries=50000 dirs=60
+	entries=${ENTRIES:-$entries} dirs=${DIRS:-$dirs}
 	mkdir -p l1/work/{project,source,big} l1/dev
 	mknod -m 666 l1/dev/null c 1 3
 	mknod -m 666 l1/dev/urandom c 1 9
