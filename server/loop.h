@@ -35,7 +35,8 @@ struct loop {
 	ev_idle spin; /* active: poll instead of sleeping */
 	ev_prepare turn; /* active: turns is not empty */
 	uint64_t spin_until_ns, answered_ns;
-	uint64_t spun_ns; /* the last look that found nothing; 0: there is none */
+	uint64_t
+		spun_ns; /* the last look that found nothing; 0: there is none */
 	unsigned nr_in_vain;
 	uint64_t crowded_until_ns;
 	bool is_spin_useful;

@@ -22,9 +22,10 @@ main(int argc, char **argv)
 		perror("vsock-mount: connect");
 		return 1;
 	}
-	(void)snprintf(options, sizeof(options),
-		       "trans=fd,rfdno=%d,wfdno=%d,version=9p2000.L,msize=65536",
-		       fd, fd);
+	(void)snprintf(
+		options, sizeof(options),
+		"trans=fd,rfdno=%d,wfdno=%d,version=9p2000.L,msize=65536", fd,
+		fd);
 	if (mount("vsock", argv[3], "9p", 0, options) < 0) {
 		perror("vsock-mount: mount");
 		return 1;
