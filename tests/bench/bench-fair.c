@@ -4,8 +4,7 @@
  * alone, beside a client A that is connected and silent, and beside one that
  * keeps many requests in flight. With two clients each has half of the server:
  * fair is that B's latency at most doubles, plus the one turn of A that is under
- * way each time that B needs the loop: when it asks, and when a worker, which
- * an fsync is done by, has its answer. A turn is 16 requests or, if that is longer, those begun in
+ * way when B asks. A turn is 16 requests or, if that is longer, those begun in
  * 50 us (transport-stream.c); what a request takes is told by A's own rate.
  * Servers take turns in short rounds; medians count. On few cores the two
  * clients and the server also wait for each other: the same against diod tells
@@ -171,14 +170,12 @@ turn_us(double rate)
 }
 
 static void
-print_server(const struct row *row, const char *name, const struct sample *v,
-	     unsigned n)
+print_server(const char *name, const struct sample *v, unsigned n)
 {
 	double alone = MEDIAN(v, n, alone.p50_us);
 	double beside = MEDIAN(v, n, beside.p50_us);
 	double greedy = MEDIAN(v, n, greedy_rate);
-	unsigned nr_turns = load_nr_requests(row->op) + (row->op == LOAD_SYNC);
-	double fair = 2 * alone + nr_turns * turn_us(greedy);
+	double fair = 2 * alone + turn_us(greedy);
 
 	printf("    %-7s alone p50 %8.1f p99 %8.1f us; beside p50 %8.1f p99 "
 	       "%9.1f us: %6.2f times; fair: %7.1f us: %s; %7.0f/s of "
@@ -221,8 +218,7 @@ main(int argc, char **argv)
 					  shared, &v[k][j]);
 		printf("%s\n", rows[i].name);
 		for (k = 0; k < NR_SERVERS; k++)
-			print_server(&rows[i], servers[k].name, v[k],
-				     nr_rounds);
+			print_server(servers[k].name, v[k], nr_rounds);
 	}
 	return 0;
 }

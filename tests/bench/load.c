@@ -178,28 +178,20 @@ begin(struct load *l, uint16_t tag, uint8_t type)
 	p9_begin(l->c, type, tag);
 }
 
-/* The messages of an operation, one after the other. */
-static const uint8_t types[LOAD_NR_OPS][5] = {
-	[LOAD_GETATTR] = { 24 },
-	[LOAD_WALK] = { 110, 24, 120 },
-	[LOAD_OPEN] = { 110, 12, 116, 120 },
-	[LOAD_CREATE] = { 110, 14, 118, 120 },
-	[LOAD_READ] = { 116 },
-	[LOAD_WRITE] = { 118 },
-	[LOAD_RANDOM] = { 116 },
-	[LOAD_SYNC] = { 118, 50 },
-};
-
-unsigned
-load_nr_requests(enum load_op op)
-{
-	return (unsigned)strlen((const char *)types[op]);
-}
-
 /* Queue the message of the chain's step. False: the operation is complete. */
 static bool
 put_step(struct load *l, uint16_t tag, struct chain *ch)
 {
+	static const uint8_t types[LOAD_NR_OPS][5] = {
+		[LOAD_GETATTR] = { 24 },
+		[LOAD_WALK] = { 110, 24, 120 },
+		[LOAD_OPEN] = { 110, 12, 116, 120 },
+		[LOAD_CREATE] = { 110, 14, 118, 120 },
+		[LOAD_READ] = { 116 },
+		[LOAD_WRITE] = { 118 },
+		[LOAD_RANDOM] = { 116 },
+		[LOAD_SYNC] = { 118, 50 },
+	};
 	uint8_t type = types[l->op][ch->step];
 
 	if (type == 0)

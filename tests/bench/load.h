@@ -48,9 +48,6 @@ struct load_result {
 int load_run(struct p9 *c, enum load_op op, unsigned depth, double seconds,
 	     pid_t pid, unsigned round, struct load_result *ret);
 
-/* How many messages one @op is; each is sent when the one before is answered. */
-unsigned load_nr_requests(enum load_op op);
-
 /* CPU time of all threads of @pid so far. */
 double cpu_of(pid_t pid);
 /* Resident bytes of @pid. */
