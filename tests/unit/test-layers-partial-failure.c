@@ -324,9 +324,6 @@ dies(void **state)
 	int n, powered;
 
 	SKIP_UNLESS_ROOT();
-	/* It reports nothing then, and forks slowly. */
-	if (getenv("ASAN_TEST"))
-		skip();
 	for (i = 0; i < sizeof(scripts) / sizeof(scripts[0]); i++) {
 		make_states(&scripts[i]);
 		prepare_lower(f);
