@@ -97,7 +97,7 @@ tree_getattr(struct node *n, struct handle *h, const struct call *c,
 	struct statx stx;
 	int r;
 
-	if (h && h->real && !atomic_load(&n->body->is_metacopy)) {
+	if (h && handle_is_file(h) && !atomic_load(&n->body->is_metacopy)) {
 		r = realfile_get(h, c, &rf);
 		if (r < 0)
 			return r;
@@ -139,7 +139,7 @@ set_size(struct node *n, struct handle *h, const struct call *c, uint64_t size,
 		ino_changed(n->body);
 		return file_drop_privs(n, c);
 	}
-	if (!h || !h->real || (h->flags & O_ACCMODE) == O_RDONLY) {
+	if (!h || !handle_is_file(h) || (h->flags & O_ACCMODE) == O_RDONLY) {
 		r = tree_open_node(n, c, O_WRONLY, &own, NULL);
 		if (r < 0)
 			return r;

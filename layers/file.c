@@ -296,7 +296,7 @@ tree_read(struct handle *h, const struct call *c, const struct iovec *iov,
 
 	if (h->device)
 		return device_read(h, c, &(struct sync_io){ iov, nr_iov, off });
-	if (!h->real)
+	if (!handle_is_file(h))
 		return b->dir ? -EISDIR : -EBADF;
 	if ((h->flags & O_ACCMODE) == O_WRONLY)
 		return -EBADF;
@@ -410,7 +410,7 @@ tree_write(struct handle *h, const struct call *c, const struct iovec *iov,
 	ssize_t n;
 	int r;
 
-	if (!h->real && !h->device)
+	if (!handle_is_file(h) && !h->device)
 		return b->dir ? -EISDIR : -EBADF;
 	if ((h->flags & O_ACCMODE) == O_RDONLY)
 		return -EBADF;
@@ -443,7 +443,7 @@ fsync_nothing(struct node *n, struct handle *h, const struct call *c)
 	struct realfile *rf;
 	int r;
 
-	if (!h || !h->real || atomic_load(&n->body->is_metacopy))
+	if (!h || !handle_is_file(h) || atomic_load(&n->body->is_metacopy))
 		return sync_status(n->body);
 	r = realfile_get(h, c, &rf);
 	if (r < 0)
@@ -492,7 +492,7 @@ tree_fsync(struct node *n, struct handle *h, const struct call *c,
 		r = partial_get(n, c, &p);
 	if (r < 0 || p)
 		return r < 0 ? r : fsync_partial(p, n, h, c, datasync);
-	if (h && h->real && !atomic_load(&n->body->is_metacopy)) {
+	if (h && handle_is_file(h) && !atomic_load(&n->body->is_metacopy)) {
 		r = realfile_get(h, c, &rf);
 		if (r == 0) {
 			r = sync_file(n, h, c, rf->fd, datasync);

@@ -203,6 +203,13 @@ struct handle {
 	atomic_bool has_locks; /* some may be in the body's lock table */
 };
 
+/* Has @h a real file? Without body_lock(): another may take its place. */
+static inline bool
+handle_is_file(const struct handle *h)
+{
+	return S_ISREG(h->node->body->type);
+}
+
 #define TREE_MAX_DEVICES 255
 #define NR_BODY_LOCKS 64
 

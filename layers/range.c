@@ -264,7 +264,8 @@ tree_zero(struct handle *h, const struct call *c, uint64_t off, uint64_t len,
 	struct body *b = h->node->body;
 	int r;
 
-	if ((!h->real && !h->device) || (h->flags & O_ACCMODE) == O_RDONLY)
+	if ((!handle_is_file(h) && !h->device) ||
+	    (h->flags & O_ACCMODE) == O_RDONLY)
 		return -EBADF;
 	r = check_range(off, len);
 	if (r == 0 && h->device)
@@ -315,7 +316,7 @@ tree_prefetch(struct handle *h, const struct call *c, uint64_t off,
 		device_prefetch(h, off, len);
 		return 0;
 	}
-	if (!h->real)
+	if (!handle_is_file(h))
 		return -EBADF;
 	r = partial_get(h->node, c, &p);
 	if (p)
@@ -422,7 +423,7 @@ tree_extents(struct handle *h, const struct call *c, uint64_t off, uint64_t len,
 
 	if (c->nowait)
 		return -EAGAIN;
-	if (!h->real && !h->device)
+	if (!handle_is_file(h) && !h->device)
 		return -EBADF;
 	if (__builtin_add_overflow(off, len, &l.end) || l.end > INT64_MAX)
 		return -EINVAL;
