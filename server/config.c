@@ -120,7 +120,7 @@ static const struct {
 	{ "print-capabilities", OPT_PRINT_CAPABILITIES, NULL,
 	  "say in JSON what device that is" },
 	{ "run", OPT_RUN, "CMD", "run CMD with $veneer_uri, end when it ends" },
-	{ "loops", OPT_LOOPS, "N", "loop threads [cores, at most 4]" },
+	{ "loops", OPT_LOOPS, "N", "loop threads [two a core, at most 8]" },
 	{ "workers", OPT_WORKERS, "N", "worker threads at most [16]" },
 	{ "msize", OPT_MSIZE, "SIZE", "largest 9P message, 4k to 16M [1M]" },
 	{ "max-connections", OPT_MAX_CONNS, "N", "connections at once [1024]" },
@@ -490,7 +490,7 @@ config_parse(struct config *ret, int argc, char **argv)
 	size_t i;
 
 	*ret = (struct config){
-		.nr_loops = (unsigned)MIN(MAX(cores, 1L), 4L),
+		.nr_loops = (unsigned)MIN(2 * MAX(cores, 1L), 8L),
 		.max_workers = CONFIG_DEFAULT_WORKERS,
 		.max_msize = CONFIG_DEFAULT_MSIZE,
 		.max_conns = CONFIG_DEFAULT_CONNS,

@@ -37,35 +37,59 @@ note_tree(struct conn *c, const struct request *req)
 		c->queue = e->index;
 }
 
-/* How often this thread has gone to sleep by itself. */
-static long
-nr_sleeps(void)
+/* What this thread has waited for. */
+struct waits {
+	long nr_sleeps;
+	long nr_blocks; /* read from disks */
+};
+
+static struct waits
+waits_so_far(void)
 {
 	struct rusage ru;
 
-	return getrusage(RUSAGE_THREAD, &ru) == 0 ? ru.ru_nvcsw : 0;
+	if (getrusage(RUSAGE_THREAD, &ru) < 0)
+		return (struct waits){ 0 };
+	return (struct waits){ ru.ru_nvcsw, ru.ru_inblock };
 }
 
 /* After a call that took long, how long calls are watched for sleeping. */
 #define SUSPECT_NS UINT64_C(1000000000)
 
 /*
+ * A call that slept, but read nothing: it may have waited for the lock of an
+ * inode, whose holder was preempted, for a turn or two of the scheduler. Only
+ * one that takes longer says that layers are slow.
+ */
+#define TURNS_NS (5 * TREE_SLOW_NS)
+
+static bool
+has_waited(const struct waits *before, uint64_t ns)
+{
+	const struct waits now = waits_so_far();
+
+	return now.nr_blocks != before->nr_blocks ||
+	       (now.nr_sleeps != before->nr_sleeps && ns > TURNS_NS);
+}
+
+/*
  * Run @req here without waiting, and look how long that took. A long call
  * may only have been preempted: it makes the next ones be watched, and one
- * of those that is long because it slept tells the tree that it is slow.
+ * of those that is long because it waited tells the tree that it is slow.
  */
 static bool
 run_inline(struct loop *l, struct request *req)
 {
 	bool is_watched = l->stamp_ns < l->suspect_until_ns;
-	long before = is_watched ? nr_sleeps() : 0;
+	const struct waits before =
+		is_watched ? waits_so_far() : (struct waits){ 0 };
 	struct node *n = req->node;
 	bool is_done = run(l->server, req, true);
 	uint64_t now = loop_clock_ns(), ns = now - l->stamp_ns;
 
 	l->stamp_ns = now;
 	if (ns > TREE_SLOW_NS) {
-		if (is_watched && n && nr_sleeps() != before)
+		if (is_watched && n && has_waited(&before, ns))
 			tree_note_duration(n, ns);
 		l->suspect_until_ns = now + SUSPECT_NS;
 	}

@@ -26,6 +26,9 @@ struct incoming {
 #define IN_VAIN_MAX 12
 #define CROWDED_NS 5000000
 
+/* A loop that answered someone so long ago is busy. */
+#define BUSY_NS 500000
+
 /* How often time-outs are looked at, and how long a stop may take. */
 #define TICK_S 1.0
 #define STOP_TICK_S 0.02
@@ -84,6 +87,25 @@ is_put_aside(const struct loop *l, uint64_t now)
 }
 
 /*
+ * Where each core has its loop to run and its client, polling takes time from
+ * those who would ask next.
+ */
+static bool
+may_poll(const struct loop *l)
+{
+	const struct server *s = l->server;
+	unsigned i, nr_busy = 0;
+	unsigned long long answered;
+
+	for (i = 0; i < s->nr_loops; i++) {
+		answered = atomic_load_explicit(&s->loops[i]->answered_ns,
+						memory_order_relaxed);
+		nr_busy += answered + BUSY_NS > l->stamp_ns;
+	}
+	return nr_busy <= s->max_polling;
+}
+
+/*
  * Sleeping and being woken on another core costs more than most requests do.
  * While a client is known to ask again at once (a guest's system calls, one
  * after the other), the loop polls for a moment instead: an idle watcher
@@ -105,8 +127,9 @@ loop_spin_begin(struct loop *l)
 void
 loop_spin_end(struct loop *l)
 {
-	l->answered_ns = l->stamp_ns;
-	if (!l->is_spin_useful)
+	atomic_store_explicit(&l->answered_ns, l->stamp_ns,
+			      memory_order_relaxed);
+	if (!l->is_spin_useful || !may_poll(l))
 		return;
 	l->spin_until_ns = l->stamp_ns + l->server->config->poll_us * 1000ull;
 	ev_idle_start(l->ev, &l->spin);

@@ -34,7 +34,8 @@ struct loop {
 	ev_timer tick;
 	ev_idle spin; /* active: poll instead of sleeping */
 	ev_prepare turn; /* active: turns is not empty */
-	uint64_t spin_until_ns, answered_ns;
+	uint64_t spin_until_ns;
+	atomic_ullong answered_ns; /* others look at it before they poll */
 	uint64_t
 		spun_ns; /* the last look that found nothing; 0: there is none */
 	unsigned nr_in_vain;

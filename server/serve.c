@@ -22,6 +22,7 @@
 #include "groups.h"
 #include "guest-fault.h"
 #include "listen.h"
+#include "macros.h"
 #include "notify.h"
 #include "pool.h"
 #include "progress.h"
@@ -202,8 +203,11 @@ static const struct pool_ops pool_ops = {
 static int
 make_loops(struct server *s)
 {
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
 	unsigned i;
 
+	/* More would take the cores from those who are to ask next. */
+	s->max_polling = (unsigned)MAX(cores / 2, 1L);
 	s->pool = pool_new(&pool_ops, s, s->config->max_workers, s->nr_exports);
 	s->loops = calloc(s->config->nr_loops, sizeof(struct loop *));
 	if (!s->pool || !s->loops)

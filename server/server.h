@@ -36,6 +36,7 @@ struct server {
 	unsigned nr_exports;
 	struct loop **loops; /* owned; const after start; loops[0] is main's */
 	unsigned nr_loops;
+	unsigned max_polling; /* busy loops, for any to poll; const */
 	struct pool *pool; /* owned */
 	struct tls *tls; /* owned; const after start; NULL: no TLS */
 	struct groups *groups; /* owned; NULL unless some access is not plain */
