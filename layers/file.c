@@ -485,11 +485,13 @@ tree_fsync(struct node *n, struct handle *h, const struct call *c,
 		return 0;
 	if (node_upper(n)->is_volatile)
 		return fsync_nothing(n, h, c);
-	if (c->nowait)
+	if (c->nowait && sync_waits(n, h))
 		return -EAGAIN;
 	r = sync_status(n->body);
 	if (r == 0)
 		r = partial_get(n, c, &p);
+	if (p && c->nowait)
+		return -EAGAIN;
 	if (r < 0 || p)
 		return r < 0 ? r : fsync_partial(p, n, h, c, datasync);
 	if (h && handle_is_file(h) && !atomic_load(&n->body->is_metacopy)) {

@@ -30,7 +30,7 @@ struct layer {
 	bool has_handles; /* name_to_handle_at works */
 	bool decodes_handles; /* and so does open_by_handle_at, for us */
 	bool is_slow; /* a network or FUSE file system: never inline */
-	bool is_memory; /* tmpfs, ramfs: reading never waits for a disk */
+	bool is_memory; /* tmpfs, ramfs: nothing waits for a disk */
 	bool has_oci_whiteouts; /* .wh.NAME files hide NAME (whiteouts=oci) */
 };
 

@@ -211,6 +211,12 @@ needs_names(const struct body *b, const struct handle *h)
 /* --- Syncing --------------------------------------------------------------- */
 
 bool
+sync_waits(struct node *n, const struct handle *h)
+{
+	return !node_upper(n)->layer.is_memory || needs_names(n->body, h);
+}
+
+bool
 sync_is_asked(const struct handle *h, const struct call *c)
 {
 	return c->is_sync || h->flags & (O_DSYNC | O_SYNC);

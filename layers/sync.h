@@ -23,6 +23,12 @@ void sync_del_writer(struct body *b);
  */
 int sync_status(const struct body *b);
 
+/*
+ * Does syncing @n, of the upper, have anything to wait for? Not in memory: then
+ * it is done on the loop. Does not block.
+ */
+bool sync_waits(struct node *n, const struct handle *h);
+
 /* Is what @h writes for @c to be on disk at once? */
 bool sync_is_asked(const struct handle *h, const struct call *c);
 

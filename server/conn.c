@@ -243,7 +243,7 @@ static const struct session_events events = {
  * The only connection of a loop has turns so much longer: between reads of
  * 1 MiB each look at others cost 5 % of CPU.
  */
-#define PATIENCE_ALONE 16
+#define PATIENCE_ALONE 32
 
 unsigned
 conn_patience(const struct conn *c)

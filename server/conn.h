@@ -140,11 +140,12 @@ void conn_warn(struct conn *c, const char *what);
 /*
  * A turn: what a connection may do before the others of its loop have theirs.
  * It ends with the first message past either bound; what is left, if anything,
- * waits in loop.turns. Two batches, so that a client with 16 in flight, which
- * is more than a guest has, needs no second one.
+ * waits in loop.turns. One batch: who needs the loop three times (a write, its
+ * fsync, what a worker answers) waits for three turns of another. Who is alone
+ * has longer ones (conn_patience()).
  */
-#define CONN_TURN_MSGS (2 * CONN_FLUSH_EVERY)
-#define CONN_TURN_NS 50000u
+#define CONN_TURN_MSGS CONN_FLUSH_EVERY
+#define CONN_TURN_NS 25000u
 /*
  * After so many messages in a row what they answered is sent, so that the
  * client works on those while we work on the rest: at 16 in flight that is

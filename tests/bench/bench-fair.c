@@ -4,8 +4,8 @@
  * alone, beside a client A that is connected and silent, and beside one that
  * keeps many requests in flight. With two clients each has half of the server:
  * fair is that B's latency at most doubles, plus the one turn of A that is under
- * way when B asks. A turn is 16 requests or, if that is longer, those begun in
- * 50 us (transport-stream.c); what a request takes is told by A's own rate.
+ * way when B asks. A turn is 8 requests or, if that is shorter, those begun in
+ * 25 us (conn.h); what a request takes is told by A's own rate.
  * Servers take turns in short rounds; medians count. On few cores the two
  * clients and the server also wait for each other: the same against diod tells
  * what is the server's.
@@ -25,9 +25,9 @@
 
 #define MAX_ROUNDS 15
 #define NR_SERVERS 2
-/* A turn of a connection: server/transport-stream.c. */
-#define TURN_FRAMES 16
-#define TURN_US 50.0
+/* A turn of a connection: server/conn.h. */
+#define TURN_FRAMES 8
+#define TURN_US 25.0
 #define FOREVER_S 1e9
 
 struct server {

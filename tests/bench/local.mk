@@ -44,6 +44,7 @@ bench-layers: veneer$(EXEEXT) %D%/bench-layers$(EXEEXT)
 	bash $(top_srcdir)/tests/bench/run-layers.sh $(abs_top_builddir) $(BENCH_ARGS)
 bench-fair: veneer$(EXEEXT) %D%/bench-fair$(EXEEXT)
 	bash $(top_srcdir)/tests/bench/run-fair.sh $(abs_top_builddir) $(BENCH_ARGS)
+	bash $(top_srcdir)/tests/bench/run-fair.sh $(abs_top_builddir) --ext4 $(BENCH_ARGS)
 # In a guest, beside QEMU's own virtio-9p and virtiofsd; KERNEL= of the rig.
 bench-guest: veneer$(EXEEXT) %D%/guest-load$(EXEEXT)
 	bash $(top_srcdir)/tests/bench/run-guest.sh $(abs_top_builddir) $(BENCH_ARGS)

@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Prepare the same tree for veneer (one loop: both clients share it) and for
 # diod on kernel overlayfs, and let tests/bench/bench-fair show what a greedy
-# client costs another. Needs root and Debian's diod. With --ext4 an fsync
-# waits for a disk, and so for whatever else uses that.
+# client costs another. Needs root and Debian's diod. In memory an fsync is
+# done on the loop; with --ext4 by a worker, which waits for a disk, and so for
+# whatever else uses that.
 #
 #   run-fair.sh BUILD-FOLDER [--quick] [--ext4]
 set -u
