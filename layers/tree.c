@@ -20,7 +20,7 @@
 #include "permit.h"
 
 /* Idle files and directories kept at most, each. */
-#define MAX_IDLE 4096
+#define MAX_IDLE 16384
 /* Fewer descriptors than that make no sense. */
 #define MIN_FDS 64
 
