@@ -17,7 +17,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 . "$here/../guest/rig.sh"
 . "$here/../guest/debian.sh"
 . "$here/../guest/qemu.sh"
-RIG_NAME=bench-guest
+RIG_NAME=bench-guest RIG_SMP=2
 rig_arguments "$@"
 rounds=5 nr_dirs=60 nr_files=100 nr_untar=400 mib=128 nr_random=4000
 [ -z "$quick" ] || nr_dirs=6 nr_untar=40 mib=16 nr_random=250

@@ -30,6 +30,10 @@
 RIG_CACHE=${RIG_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/veneer}
 RIG_KERNELS=${RIG_KERNELS:-stable newest}
 RIG_NEXT_RELEASE=trixie
+# Emulated processors that wait for each other (a lock, an interrupt to another)
+# are slow, more so where there are fewer real ones: a guest has one, where that
+# is enough.
+RIG_SMP=${RIG_SMP:-1}
 # crc32c_generic is what ext4 asks for by another name, where it is a module.
 RIG_MODULES="virtio_pci virtio_net 9pnet_fd 9pnet_virtio 9p virtio_blk nbd
 	crc32c_generic ext4 virtiofs vsock_loopback"
@@ -263,7 +267,7 @@ rig_accel() {
 rig_qemu() {
 	local initramfs=$1
 	shift
-	RIG_QEMU=("${RIG_PROGRAM[@]}" $(rig_accel) -m 768 -smp 2 -nodefaults
+	RIG_QEMU=("${RIG_PROGRAM[@]}" $(rig_accel) -m 768 -smp $RIG_SMP -nodefaults
 		-display none -no-reboot -kernel "$RIG_KERNEL/vmlinuz"
 		-initrd "$initramfs" -netdev user,id=n0
 		-device virtio-net-pci,netdev=n0 "${RIG_DEVICES[@]}"

@@ -4,6 +4,8 @@
 # where Linux has shared mappings, reads and writes through them, over files
 # that begin in a lower, with and without their data copied up; at the end the
 # host reads the same.
+# Two of its processors race, as the real ones do.
+RIG_SMP=2
 . "$(dirname "$0")/suite.sh"
 need_root
 
