@@ -5,10 +5,11 @@
  * the better peer, 1.2 times that in half of them; CPU below nbdkit's.
  *
  *   bench-nbd SECONDS ROUNDS SPAN (NAME SOCKET EXPORT PID) x 3
- *   bench-nbd partial WHOLE-EXPORT PARTIAL-EXPORT NR SOCKET PID
+ *   bench-nbd partial WHOLE HOLES PARTIAL NR SOCKET PID
  *
  * The second form: the first write to NR images "first-I.img" of a lower, and
- * random writes to a partial file beside those to a whole one.
+ * random writes to a partial file beside those to a whole one, and to one that is
+ * all holes: what new blocks cost the file system without us.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -182,7 +183,7 @@ first_writes(struct nbd_load load, unsigned nr)
 static int
 bench_partial(char **argv)
 {
-	struct nbd_load load = { .socket = argv[3],
+	struct nbd_load load = { .socket = argv[4],
 				 .writes = true,
 				 .is_random = true,
 				 .size = 4096,
@@ -190,10 +191,10 @@ bench_partial(char **argv)
 				 .depth = 1,
 				 .nr_conns = 1,
 				 .seconds = 2,
-				 .pid = (pid_t)atoi(argv[4]) };
+				 .pid = (pid_t)atoi(argv[5]) };
 	const struct server s = { .name = "veneer" };
-	unsigned nr = (unsigned)atoi(argv[2]);
-	struct nbd_result whole, first, partial;
+	unsigned nr = (unsigned)atoi(argv[3]);
+	struct nbd_result whole, holes, first, partial;
 	bool ok;
 
 	if (nr < 1 || nr > MAX_FIRST)
@@ -203,17 +204,20 @@ bench_partial(char **argv)
 	load.export = argv[0];
 	run(&s, &load, &whole);
 	load.export = argv[1];
+	run(&s, &load, &holes);
+	load.export = argv[2];
 	run(&s, &load, &first);
 	/* What a guest works on is written more than once. */
 	load.span = WORKING_SET;
 	run(&s, &load, &partial);
-	printf("write 4k at random, depth 16\n    whole file %.0f/s; partial, "
-	       "nearly all to blocks that are missing, %.0f/s: %.2f;\n"
+	printf("write 4k at random, depth 16\n    whole file %.0f/s, one of "
+	       "holes %.0f/s; partial, nearly all to blocks that are missing, "
+	       "%.0f/s: %.2f, of the holes %.2f;\n"
 	       "    partial, in a working set of %u MiB, %.0f/s: %.2f, 0.5 "
 	       "promised: %s\n",
-	       whole.rate, first.rate, first.rate / whole.rate,
-	       (unsigned)(WORKING_SET >> 20), partial.rate,
-	       partial.rate / whole.rate,
+	       whole.rate, holes.rate, first.rate, first.rate / whole.rate,
+	       first.rate / holes.rate, (unsigned)(WORKING_SET >> 20),
+	       partial.rate, partial.rate / whole.rate,
 	       partial.rate >= whole.rate / 2 ? "ok" : "MISSED");
 	return ok && partial.rate >= whole.rate / 2 ? 0 : 1;
 }
@@ -221,7 +225,7 @@ bench_partial(char **argv)
 int
 main(int argc, char **argv)
 {
-	if (argc == 7 && strcmp(argv[1], "partial") == 0)
+	if (argc == 8 && strcmp(argv[1], "partial") == 0)
 		return bench_partial(argv + 2);
 	if (argc == 4 + 4 * NR_SERVERS)
 		return bench_peers(argv + 1);

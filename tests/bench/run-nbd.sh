@@ -64,6 +64,7 @@ if [ -n "$ext4" ]; then
 	truncate -s 10G lower/partial.img
 	head -c 1G /dev/urandom | dd of=lower/partial.img bs=1M conv=notrunc status=none
 	cp --sparse=always lower/partial.img upper/whole.img
+	truncate -s 10G upper/holes.img
 	for i in $(seq 0 $((nr_first - 1))); do
 		truncate -s 10G "lower/first-$i.img"
 		head -c 4M nbdkit.img | dd of="lower/first-$i.img" bs=1M conv=notrunc status=none
@@ -91,7 +92,8 @@ echo "$(nproc) cores, $(uname -r), $(nbdkit --version), $(qemu-nbd --version | h
 	qemu-nbd "$tmp/qemu.sock" disk.img "${pids[1]}"
 status=$?
 if [ -n "$ext4" ]; then
-	"$build/tests/bench/bench-nbd" partial whole.img partial.img $nr_first \
+	"$build/tests/bench/bench-nbd" partial whole.img holes.img \
+		partial.img $nr_first \
 		"$tmp/veneer.sock" "${pids[2]}" || status=1
 fi
 exit $status
