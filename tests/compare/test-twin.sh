@@ -12,7 +12,7 @@
 #                       btrfs
 #   LOWERS="1 3 40"     numbers of lowers
 #   SEEDS=2000 STEPS=200 FIRST=1
-#   LIMIT=30            seconds for all of it, 0: none
+#   LIMIT=45            seconds for all of it, 0: none
 #   JOBS=2              at once
 #   STRICT=1            known differences (DIFFERENCES.md) fail, too
 # FULL=1, as `make check-root` sets it, is all of them without a limit. Else
@@ -30,6 +30,7 @@ if [ "${FULL:-0}" = 1 ]; then
 else
 	file_systems=${FS:-dir xfs btrfs+tmpfs}
 	lowers=${LOWERS:-3 1 40} limit=${LIMIT:-45} jobs=${JOBS:-1}
+	[ -z "${ASAN_TEST:-}" ] || limit=${LIMIT:-20}
 fi
 
 # make_fs FOLDER TYPE: mounted there; 1: this machine has no such tool.

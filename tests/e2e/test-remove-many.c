@@ -13,7 +13,11 @@
 
 #include "harness.h"
 
+#if defined(__SANITIZE_ADDRESS__)
+#define NR_ENTRIES 5000u
+#else
 #define NR_ENTRIES 50000u
+#endif
 #define BATCH 1000u
 
 static struct harness h;
