@@ -88,15 +88,16 @@ remove_all(struct p9 *c)
 int
 main(void)
 {
+	char layers[256];
 	pthread_t maker;
 	struct p9 c;
 
-	harness_start(
-		&h,
-		"mkdir dir ../upper/dir; (cd dir; seq -f old-%g 0 24999 | "
-		"xargs touch); (cd ../upper/dir; "
-		"seq -f old-%g 25000 49999 | xargs touch)",
-		NULL);
+	(void)snprintf(layers, sizeof(layers),
+		       "mkdir dir ../upper/dir; (cd dir; seq -f old-%%g %u | "
+		       "xargs touch); (cd ../upper/dir; "
+		       "seq -f old-%%g %u %u | xargs touch)",
+		       NR_ENTRIES / 2, NR_ENTRIES / 2 + 1, NR_ENTRIES);
+	harness_start(&h, layers, NULL);
 	harness_attach(&h, &c, 0);
 	CHECK_EQ(0, p9_walk(&c, 0, 1, "dir"));
 	CHECK_EQ(0, pthread_create(&maker, NULL, make_some, NULL));

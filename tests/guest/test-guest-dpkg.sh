@@ -4,9 +4,6 @@
 # lower: files, owners, setuid and setgid bits are as in the packages (9p.md 10),
 # now and after another mount. The server is root's, and an ordinary user's with
 # owner=mapped.
-
-# All of it is the server's.
-RIG_KERNELS=${RIG_KERNELS:-stable}
 . "$(dirname "$0")/suite.sh"
 . "$here/debian.sh"
 need_root
