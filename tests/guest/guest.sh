@@ -2,16 +2,18 @@
 # Sourced by the jobs in the guest, busybox sh: mounts, and checks that count.
 failures=0
 
-# mount_tree DIR OPTIONS: the server's tree, over the first of its devices that is
+# mount_tree DIR OPTIONS: the server's tree, over the first of $devices that is
 # not mounted yet, or TCP; which and the port are on the kernel's command line.
 mount_tree() {
+	local device
 	if [ "$transport" = virtio ]; then
 		want_packed "$packed"
-		mount -t 9p -o "trans=virtio,version=9p2000.L,msize=512000,$2" \
-			veneer0 "$1" 2>/dev/null ||
+		for device in ${devices:-0 1}; do
 			mount -t 9p -o "trans=virtio,version=9p2000.L,msize=512000,$2" \
-				veneer1 "$1"
-		return
+				"veneer$device" "$1" 2>/tmp/mount-said && return
+		done
+		cat /tmp/mount-said
+		return 1
 	fi
 	mount -t 9p -o "trans=tcp,port=$port,version=9p2000.L,msize=1048576,$2" \
 		10.0.2.2 "$1"

@@ -11,15 +11,20 @@ if [ "${GUEST_TRANSPORT:-tcp}" = virtio ]; then
 	. "$here/qemu.sh"
 	qemu_prepare || exit
 	qemu_vhost vhost0 vhost1
+	# Of those of $devices.
 	serve() {
-		local queues=
+		local queues='' device listen=()
 		suite_is_packed && queues=,packed=on
-		"$VENEER" serve "$@" --listen "vhost-user:vhost0,tag=veneer0$queues" \
-			--listen "vhost-user:vhost1,tag=veneer1$queues" 2>>log &
+		for device in ${devices:-0 1}; do
+			listen+=(--listen "vhost-user:vhost$device,tag=veneer$device$queues")
+		done
+		"$VENEER" serve "$@" "${listen[@]}" 2>>log &
 		server=$!
-		wait_for grep -q 'listening on vhost-user:vhost[01]' log &&
-			wait_for test -S vhost0 && wait_for test -S vhost1 ||
-			fail "the server did not start"
+		for device in ${devices:-0 1}; do
+			wait_for grep -q "listening on vhost-user:vhost$device" log &&
+				wait_for test -S "vhost$device" ||
+				fail "the server did not start"
+		done
 	}
 fi
 

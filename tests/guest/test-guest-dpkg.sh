@@ -50,7 +50,9 @@ check() {
 	want '0:0 644' owner var/lib/dpkg/status
 }
 
+devices=-1
 for port in $(echo "$ports" | tr , " "); do
+	devices=$((devices + 1))
 	what="dpkg on $port"
 	mount_tree /mnt cache=loose && mount -t proc proc /mnt/proc || exit 1
 	cd /mnt
@@ -96,14 +98,15 @@ suite() {
 	chmod 755 "$tmp"
 	$user test -x "$VENEER" || skip "$VENEER is out of a user's reach"
 	fingerprint l1 user/l1 >before
-	serve --lower l1 --upper up --listen tcp:127.0.0.1:0
+	devices=0 serve --lower l1 --upper up --listen tcp:127.0.0.1:0
 	ports=$(server_port) root_server=$server
 	on_exit "kill $root_server"
 	mv log root-log
 	VENEER=$tmp/veneer-as-user
 	printf '#!/bin/sh\nexec %s %s "$@"\n' "$user" "$real" >"$VENEER"
 	chmod 755 "$VENEER"
-	serve --lower user/l1 --upper user/up -o owner=mapped --listen tcp:127.0.0.1:0
+	chmod 1777 . # for a socket of the user's
+	devices=1 serve --lower user/l1 --upper user/up -o owner=mapped --listen tcp:127.0.0.1:0
 	cp ../job .
 	run_guest 900 "ports=$ports,$(server_port)"
 	stop_server
