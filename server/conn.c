@@ -53,29 +53,35 @@ waits_so_far(void)
 	return (struct waits){ ru.ru_nvcsw, ru.ru_inblock };
 }
 
-/* After a call that took long, how long calls are watched for sleeping. */
-#define SUSPECT_NS UINT64_C(1000000000)
-
 /*
  * A call that slept, but read nothing: it may have waited for the lock of an
  * inode, whose holder was preempted, for a turn or two of the scheduler. Only
  * one that takes longer says that layers are slow.
  */
 #define TURNS_NS (5 * TREE_SLOW_NS)
+/* After a call that took so long, how long calls are watched for sleeping. */
+#define SUSPECT_NS UINT64_C(1000000000)
 
+/*
+ * A call on @l that took @ns is over, which is long. Did it wait? @before is
+ * what there was just before it; NULL: it was not watched, and may as well have
+ * been preempted. What is read from disks tells without: this thread reads in
+ * such calls alone.
+ */
 static bool
-has_waited(const struct waits *before, uint64_t ns)
+has_waited(struct loop *l, const struct waits *before, uint64_t ns)
 {
 	const struct waits now = waits_so_far();
+	bool has_read = l->nr_blocks >= 0 && now.nr_blocks != l->nr_blocks;
 
-	return now.nr_blocks != before->nr_blocks ||
-	       (now.nr_sleeps != before->nr_sleeps && ns > TURNS_NS);
+	l->nr_blocks = now.nr_blocks;
+	return has_read ||
+	       (before && now.nr_sleeps != before->nr_sleeps && ns > TURNS_NS);
 }
 
 /*
  * Run @req here without waiting, and look how long that took. A long call
- * may only have been preempted: it makes the next ones be watched, and one
- * of those that is long because it waited tells the tree that it is slow.
+ * that waited tells the tree that it is slow.
  */
 static bool
 run_inline(struct loop *l, struct request *req)
@@ -88,11 +94,11 @@ run_inline(struct loop *l, struct request *req)
 	uint64_t now = loop_clock_ns(), ns = now - l->stamp_ns;
 
 	l->stamp_ns = now;
-	if (ns > TREE_SLOW_NS) {
-		if (is_watched && n && has_waited(&before, ns))
-			tree_note_duration(n, ns);
+	if (ns > TREE_SLOW_NS &&
+	    has_waited(l, is_watched ? &before : NULL, ns) && n)
+		tree_note_duration(n, ns);
+	if (ns > TURNS_NS)
 		l->suspect_until_ns = now + SUSPECT_NS;
-	}
 	return is_done;
 }
 

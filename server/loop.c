@@ -300,6 +300,7 @@ loop_new(struct server *server)
 		return NULL;
 	}
 	l->server = server;
+	l->nr_blocks = -1;
 	l->max_buffers =
 		server->config->max_total_bytes / server->config->nr_loops;
 	LIST_INIT(&l->conns);

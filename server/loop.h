@@ -49,6 +49,7 @@ struct loop {
 	LIST_HEAD(, conn) polled; /* spin looks at them; leave by themselves */
 	uint64_t stamp_ns; /* the last look at the clock */
 	uint64_t suspect_until_ns; /* see run_inline() in conn.c */
+	long nr_blocks; /* likewise; -1: not looked at yet */
 	bool is_stopping;
 	double stop_at; /* when stopping: no more patience */
 	struct log_rate rate;
