@@ -5,9 +5,12 @@
  */
 #include "layers-blocks.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 
 #include "layers-calls.h"
 
@@ -129,6 +132,34 @@ new_file(void **state)
 	node_unref(n);
 }
 
+/* On the loop only where nothing is to be waited for: in memory. */
+static void
+on_the_loop(void **state)
+{
+	struct fixture *f = *state;
+	struct call nowait = fixture_call;
+	struct statfs st;
+	struct handle *h;
+	struct node *n;
+
+	nowait.nowait = true;
+	assert_int_equal(0, statfs(f->root, &st));
+	fixture_layers(f, "mkdir lower2/a; echo f >lower2/a/f");
+	fixture_open(f, true);
+	n = blocks_walk(f, "a/f");
+	h = blocks_open(n);
+	assert_int_equal(0, blocks_write(h, "x", 0));
+	/* The names of a copy are synced, too. */
+	assert_int_equal(-EAGAIN, tree_fsync(n, h, &nowait, false));
+	assert_int_equal(0, blocks_sync(h, SYNC_ALL));
+	calls = (struct calls){ 0 };
+	assert_int_equal(st.f_type == TMPFS_MAGIC ? 0 : -EAGAIN,
+			 tree_fsync(n, h, &nowait, false));
+	assert_int_equal(st.f_type == TMPFS_MAGIC, calls.nr_synced);
+	handle_unref(h);
+	node_unref(n);
+}
+
 #define TEST(f) \
 	cmocka_unit_test_setup_teardown(f, fixture_setup, fixture_teardown)
 
@@ -139,6 +170,7 @@ main(void)
 		TEST(names_after_copyup),
 		TEST(all_names),
 		TEST(new_file),
+		TEST(on_the_loop),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
