@@ -30,7 +30,6 @@ if [ "${FULL:-0}" = 1 ]; then
 else
 	file_systems=${FS:-dir xfs btrfs+tmpfs}
 	lowers=${LOWERS:-3 1 40} limit=${LIMIT:-45} jobs=${JOBS:-1}
-	[ -z "${ASAN_TEST:-}" ] || limit=${LIMIT:-20}
 fi
 
 # make_fs FOLDER TYPE: mounted there; 1: this machine has no such tool.

@@ -17,11 +17,7 @@
 #include "harness.h"
 #include "nbd.h"
 
-#if defined(__SANITIZE_ADDRESS__)
-#define KILLS 40
-#else
 #define KILLS 200
-#endif
 #define IMAGES 8
 #define BLOCK 512u
 #define BLOCKS 8192u /* of an image */

@@ -127,13 +127,6 @@ static const struct failing {
 	{ "fsync=strict", DIRS, NULL, "write-flush d/s/three" },
 };
 
-/* What a sanitizer knows goes with the process, and forks of it are slow. */
-#if defined(__SANITIZE_ADDRESS__)
-#define KILL_EVERY 3
-#else
-#define KILL_EVERY 1
-#endif
-
 static bool dying; /* the process, that is; else its changes fail */
 static char old[SNAPSHOT_MAX], new[SNAPSHOT_MAX], now[SNAPSHOT_MAX];
 static char kernel_old[SNAPSHOT_MAX], kernel_new[SNAPSHOT_MAX];
@@ -340,7 +333,6 @@ static void
 one_case(struct fixture *f, const struct failing *c)
 {
 	static char kernel[SNAPSHOT_MAX];
-	const int step = dying ? KILL_EVERY : 1;
 	int n, ok;
 
 	prepare_lowers(f, c);
@@ -354,7 +346,7 @@ one_case(struct fixture *f, const struct failing *c)
 	look(f, c, new, kernel_new);
 	assert_string_equal(new, kernel_new);
 	/* Best-effort steps may fail without failing the whole. */
-	for (n = 1, ok = 0; ok < 3; n += step) {
+	for (n = 1, ok = 0; ok < 3; n++) {
 		prepare(f, c);
 		ok = fail_at(f, c, n,
 			     dying   ? 0
@@ -367,8 +359,7 @@ one_case(struct fixture *f, const struct failing *c)
 		assert_old_or_new(c, kernel, old, new, n, "in the kernel");
 		assert_lowers(f);
 	}
-	print_message("%s: %s: %d changes\n", c->options, c->op,
-		      n - 1 - 3 * step);
+	print_message("%s: %s: %d changes\n", c->options, c->op, n - 4);
 }
 
 static void
