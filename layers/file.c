@@ -242,6 +242,12 @@ handle_node(struct handle *h)
 	return h->node;
 }
 
+bool
+handle_is_sync(const struct handle *h)
+{
+	return h->flags & (O_DSYNC | O_SYNC);
+}
+
 size_t
 file_iov_size(const struct iovec *iov, unsigned nr_iov)
 {

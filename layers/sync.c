@@ -219,7 +219,7 @@ sync_waits(struct node *n, const struct handle *h)
 bool
 sync_is_asked(const struct handle *h, const struct call *c)
 {
-	return c->is_sync || h->flags & (O_DSYNC | O_SYNC);
+	return c->is_sync || handle_is_sync(h);
 }
 
 int

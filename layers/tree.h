@@ -284,6 +284,8 @@ int tree_release(struct handle *h, const struct call *c);
 /* The type (S_IFMT) of @n. Does not block. */
 mode_t node_type(const struct node *n);
 struct node *handle_node(struct handle *h); /* borrowed */
+/* What is written through it is on disk when the call returns. Does not block. */
+bool handle_is_sync(const struct handle *h);
 
 /* --- Names ------------------------------------------------------------ */
 

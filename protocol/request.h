@@ -189,6 +189,7 @@ struct request {
 	STAILQ_ENTRY(request) by_queue;
 	unsigned run_state, run_queue; /* the server's, as the following */
 	struct pool_lane *run_lane; /* borrowed */
+	bool run_syncs; /* it waits for a disk to have written */
 	struct waiter waiter;
 };
 

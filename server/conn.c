@@ -119,10 +119,12 @@ backend_submit(struct request *req)
 		return;
 	}
 	note_tree(c, req);
-	if (run_inline(l, req))
+	if (run_inline(l, req)) {
 		req->done(req);
-	else
-		pool_submit(l->server->pool, req, &c->lane, c->queue);
+		return;
+	}
+	req->run_syncs = run_syncs(req);
+	pool_submit(l->server->pool, req, &c->lane, c->queue);
 }
 
 static bool

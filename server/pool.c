@@ -3,8 +3,9 @@
  * A queue per tree, one lock, one condition. A worker takes the oldest
  * request of the first lane of the first queue, both round-robin, that may
  * have one more running: a connection with 128 requests waiting has one done,
- * then others have theirs. A queue is a list of lanes that are ready, so that
- * nothing is looked for. Lanes are as long as the connections' limits of
+ * then others have theirs. A lane is two lines, since its syncs may have to
+ * wait where the rest need not. A queue is a list of lanes that are ready, so
+ * that nothing is looked for. Lanes are as long as the connections' limits of
  * requests in flight allow, and no longer.
  *
  * A request that would only wait for another one's copy-up is parked: it
@@ -13,6 +14,7 @@
  * when it is cancelled wins: it then runs, unwanted.
  */
 #include <errno.h>
+#include <limits.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -30,12 +32,23 @@ enum { STATE_IDLE, STATE_QUEUED, STATE_RUNNING, STATE_PARKED, STATE_WOKEN };
 #define SHARED_FOR 64
 /* What a lane holds where others are about, at least; or two for a core. */
 #define SHARED_MIN 4
+/* The same of syncs, each of which takes long. */
+#define SYNCS_ALONE 8
+
+/* What those who sync have in hand; UINT_MAX: nobody does. */
+struct syncers {
+	const struct pool_lane *last, *begun; /* who asked, who began; compared */
+	unsigned nr_last; /* of who asked last, when he did */
+	unsigned nr_other; /* of who did before */
+	unsigned nr_alone; /* so many have begun, all of the same one */
+};
 
 struct queue {
 	TAILQ_HEAD(, pool_lane) ready;
 	unsigned nr_running;
 	const struct pool_lane *last; /* who was here last; only compared */
 	unsigned shared_for; /* so many more requests of that one alone */
+	struct syncers syncers;
 };
 
 struct pool {
@@ -68,8 +81,11 @@ pool_new(const struct pool_ops *ops, void *ctx, unsigned max_workers,
 		free(p);
 		return NULL;
 	}
-	for (i = 0; i < nr_queues; i++)
+	for (i = 0; i < nr_queues; i++) {
 		TAILQ_INIT(&p->queues[i].ready);
+		p->queues[i].syncers.nr_last = UINT_MAX;
+		p->queues[i].syncers.nr_other = UINT_MAX;
+	}
 	p->ops = ops;
 	p->ctx = ctx;
 	p->nr_queues = nr_queues;
@@ -94,6 +110,7 @@ pool_lane_init(struct pool_lane *lane)
 {
 	*lane = (struct pool_lane){ 0 };
 	STAILQ_INIT(&lane->waiting);
+	STAILQ_INIT(&lane->syncs);
 }
 
 /*
@@ -111,13 +128,53 @@ note_company(struct queue *q, const struct pool_lane *lane)
 	q->last = lane;
 }
 
+/*
+ * Under lock: @lane asks for a sync. A file system writes its journal for all
+ * who sync at once, and a disk what all of them have written: many of one
+ * client's make one of another's wait for each. With as many at work as the
+ * other one has in hand, each has its half.
+ */
+static void
+note_sync(struct syncers *s, const struct pool_lane *lane)
+{
+	if (s->last != lane) {
+		s->nr_other = s->nr_last;
+		s->last = lane;
+	}
+	s->nr_last = lane->nr_syncs;
+}
+
+/* Under lock: one of @lane's begins. Once it is alone workers may have slept
+ * although much waits. */
+static void
+note_sync_begun(struct pool *p, struct syncers *s, const struct pool_lane *lane)
+{
+	s->nr_alone = s->begun == lane ? s->nr_alone + 1 : 0;
+	s->begun = lane;
+	if (s->nr_alone == SYNCS_ALONE)
+		(void)pthread_cond_broadcast(&p->wake);
+	if (s->nr_alone >= SYNCS_ALONE)
+		s->nr_last = s->nr_other = UINT_MAX;
+}
+
+/* Under lock: is there a sync of @lane that may begin? */
+static bool
+may_sync(const struct queue *q, const struct pool_lane *lane)
+{
+	const struct syncers *s = &q->syncers;
+	unsigned max = s->last == lane ? s->nr_other : s->nr_last;
+
+	return !STAILQ_EMPTY(&lane->syncs) && lane->nr_syncing < MAX(max, 1u);
+}
+
 /* Under lock: put @lane, of which something changed, where it belongs. */
 static void
 lane_update(struct pool *p, struct pool_lane *lane)
 {
 	struct queue *q = &p->queues[lane->queue];
 	unsigned max = q->shared_for > 0 ? p->max_shared : p->max_per_lane;
-	bool is_ready = !STAILQ_EMPTY(&lane->waiting) && lane->nr_running < max;
+	bool is_ready = lane->nr_running < max &&
+			(!STAILQ_EMPTY(&lane->waiting) || may_sync(q, lane));
 
 	if (is_ready && !lane->is_ready)
 		TAILQ_INSERT_TAIL(&q->ready, lane, by_queue);
@@ -126,22 +183,50 @@ lane_update(struct pool *p, struct pool_lane *lane)
 	lane->is_ready = is_ready;
 }
 
-/* Under lock: the next request of a lane that is ready. */
+static struct pool_line *
+line_of(struct pool_lane *lane, const struct request *r)
+{
+	return r->run_syncs ? &lane->syncs : &lane->waiting;
+}
+
+/* Under lock: the next request of a lane that is ready, of that of its lines
+ * that has fewer running. */
 static struct request *
 take_from(struct pool *p, struct queue *q, struct pool_lane *lane)
 {
-	struct request *r = STAILQ_FIRST(&lane->waiting);
+	bool syncs = may_sync(q, lane) &&
+		     (STAILQ_EMPTY(&lane->waiting) ||
+		      2 * lane->nr_syncing <= lane->nr_running);
+	struct pool_line *line = syncs ? &lane->syncs : &lane->waiting;
+	struct request *r = STAILQ_FIRST(line);
 
-	STAILQ_REMOVE_HEAD(&lane->waiting, by_queue);
+	STAILQ_REMOVE_HEAD(line, by_queue);
 	p->nr_waiting--;
 	q->nr_running++;
 	lane->nr_running++;
+	lane->nr_syncing += syncs;
+	if (syncs)
+		note_sync_begun(p, &q->syncers, lane);
 	r->run_state = STATE_RUNNING;
 	/* The others are before its next one. */
 	TAILQ_REMOVE(&q->ready, lane, by_queue);
 	lane->is_ready = false;
 	lane_update(p, lane);
 	return r;
+}
+
+/* Under lock. What may run changes by what others do: look again. */
+static struct pool_lane *
+first_ready(struct pool *p, const struct queue *q)
+{
+	struct pool_lane *lane;
+
+	while ((lane = TAILQ_FIRST(&q->ready))) {
+		lane_update(p, lane);
+		if (lane->is_ready)
+			break;
+	}
+	return lane;
 }
 
 /* Under lock: the next request that may run, and its queue. */
@@ -154,8 +239,10 @@ take(struct pool *p, struct queue **ret_queue)
 
 	for (i = 0; i < p->nr_queues; i++) {
 		q = &p->queues[(p->next_queue + i) % p->nr_queues];
-		lane = TAILQ_FIRST(&q->ready);
-		if (!lane || q->nr_running >= p->max_per_queue)
+		if (q->nr_running >= p->max_per_queue)
+			continue;
+		lane = first_ready(p, q);
+		if (!lane)
 			continue;
 		p->next_queue = (p->next_queue + i + 1) % p->nr_queues;
 		*ret_queue = q;
@@ -186,11 +273,13 @@ enqueue(struct pool *p, struct request *r)
 	struct pool_lane *lane = r->run_lane;
 
 	/* A client of two trees has one lane: it is in one queue at a time. */
-	if (STAILQ_EMPTY(&lane->waiting))
+	if (STAILQ_EMPTY(&lane->waiting) && STAILQ_EMPTY(&lane->syncs))
 		lane->queue = r->run_queue;
 	note_company(&p->queues[lane->queue], lane);
+	if (r->run_syncs)
+		note_sync(&p->queues[lane->queue].syncers, lane);
 	r->run_state = STATE_QUEUED;
-	STAILQ_INSERT_TAIL(&lane->waiting, r, by_queue);
+	STAILQ_INSERT_TAIL(line_of(lane, r), r, by_queue);
 	p->nr_waiting++;
 	lane_update(p, lane);
 }
@@ -215,6 +304,8 @@ work_on(struct pool *p, struct request *r, struct queue *q)
 	(void)pthread_mutex_lock(&p->lock);
 	q->nr_running--;
 	lane->nr_running--;
+	lane->nr_syncing -= r->run_syncs;
+	lane->nr_syncs -= is_done && r->run_syncs;
 	lane_update(p, lane);
 	if (!is_done)
 		put_aside(p, r);
@@ -301,6 +392,7 @@ pool_submit(struct pool *p, struct request *req, struct pool_lane *lane,
 	req->run_queue = queue;
 	req->run_lane = lane;
 	(void)pthread_mutex_lock(lock);
+	lane->nr_syncs += req->run_syncs;
 	enqueue_and_start(p, req);
 }
 
@@ -311,7 +403,8 @@ pool_cancel(struct pool *p, struct request *req)
 
 	(void)pthread_mutex_lock(lock);
 	if (req->run_state == STATE_QUEUED) {
-		STAILQ_REMOVE(&req->run_lane->waiting, req, request, by_queue);
+		STAILQ_REMOVE(line_of(req->run_lane, req), req, request,
+			      by_queue);
 		p->nr_waiting--;
 		lane_update(p, req->run_lane);
 	} else if (req->run_state != STATE_PARKED ||
@@ -319,6 +412,7 @@ pool_cancel(struct pool *p, struct request *req)
 		atomic_store(&req->waiter.is_unwanted, true);
 		return false;
 	}
+	req->run_lane->nr_syncs -= req->run_syncs;
 	req->run_state = STATE_IDLE;
 	return true;
 }

@@ -15,10 +15,11 @@ struct pool;
 
 /* Who asks: a connection. All of it under the pool's lock. */
 struct pool_lane {
-	STAILQ_HEAD(, request) waiting;
+	STAILQ_HEAD(pool_line, request) waiting, syncs; /* run_syncs: the latter */
 	TAILQ_ENTRY(pool_lane) by_queue; /* while is_ready */
 	unsigned queue; /* that of what waits */
-	unsigned nr_running;
+	unsigned nr_running, nr_syncing; /* the latter are of the former */
+	unsigned nr_syncs; /* in hand: waiting, parked or running */
 	bool is_ready; /* something waits, and may run */
 };
 
@@ -43,7 +44,9 @@ struct pool_ops {
  * workers, so that a hung layer leaves the others served. Those who ask have
  * their turns, one request each, and nobody holds the last eighth of what a
  * queue may: others begin at once. Where others are about, nobody holds more
- * than two threads for each core. NULL: no memory.
+ * than two threads for each core; and of syncs no more than another one, who
+ * has some, has in hand, since a disk gives each sync its share, not each
+ * client. NULL: no memory.
  */
 struct pool *pool_new(const struct pool_ops *ops, void *ctx,
 		      unsigned max_workers, unsigned nr_queues);
@@ -51,7 +54,7 @@ struct pool *pool_new(const struct pool_ops *ops, void *ctx,
 
 void pool_lane_init(struct pool_lane *lane);
 
-/* Does not block. @lane lives until complete() was called, or @req taken back. */
+/* Does not block; @req->run_syncs is set. @lane lives until complete() was called, or @req taken back. */
 void pool_submit(struct pool *p, struct request *req, struct pool_lane *lane,
 		 unsigned queue);
 

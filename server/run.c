@@ -275,6 +275,22 @@ identify(const struct server *server, const struct access *a,
 	return err;
 }
 
+/* Its own words ask for it, not how the file was opened. */
+static bool
+is_fua(const struct request *r)
+{
+	return (r->op == REQUEST_WRITE && r->u.io.is_sync) ||
+	       (r->op == REQUEST_ZERO && r->u.zero.is_sync);
+}
+
+bool
+run_syncs(const struct request *r)
+{
+	if (r->op == REQUEST_WRITE || r->op == REQUEST_ZERO)
+		return is_fua(r) || handle_is_sync(r->handle);
+	return r->op == REQUEST_FSYNC;
+}
+
 bool
 run(const struct server *server, struct request *r, bool nowait)
 {
@@ -283,8 +299,7 @@ run(const struct server *server, struct request *r, bool nowait)
 	struct user *user = NULL;
 	int err = 0;
 
-	c.is_sync = (r->op == REQUEST_WRITE && r->u.io.is_sync) ||
-		    (r->op == REQUEST_ZERO && r->u.zero.is_sync);
+	c.is_sync = is_fua(r);
 	if (!nowait) {
 		c.waiter = &r->waiter;
 		r->waiter.is_parked = false;

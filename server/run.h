@@ -16,4 +16,7 @@
  */
 bool run(const struct server *server, struct request *req, bool nowait);
 
+/* Is @req to wait until something is on disk? Does not block. */
+bool run_syncs(const struct request *req);
+
 #endif

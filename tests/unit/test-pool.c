@@ -3,7 +3,8 @@
  * The worker pool: everything submitted is done once; what has not begun can
  * be taken back; one queue never holds more than half of the workers when
  * there are others, one who asks for much neither holds all nor is before
- * others; stopping does what is left. What is parked holds no worker, is done
+ * others, nor has more syncs at work than another one has; stopping does what is
+ * left. What is parked holds no worker, is done
  * again when woken, and can be taken back until then.
  */
 #include "unit.h"
@@ -21,7 +22,8 @@ struct stage {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	bool is_open; /* workers may go on */
-	unsigned nr_begun, nr_inside, max_inside, nr_done;
+	unsigned nr_may_leave; /* before that */
+	unsigned nr_begun, nr_inside, max_inside, nr_left, nr_done;
 	bool is_woken; /* too late to unpark */
 	struct pool_lane lane; /* of who asks for most of it */
 };
@@ -49,8 +51,9 @@ work(void *ctx, struct request *req)
 	if (s->nr_inside > s->max_inside)
 		s->max_inside = s->nr_inside;
 	(void)pthread_cond_broadcast(&s->changed);
-	while (!s->is_open)
+	while (!s->is_open && s->nr_left >= s->nr_may_leave)
 		(void)pthread_cond_wait(&s->changed, &s->lock);
+	s->nr_left++;
 	s->nr_inside--;
 	(void)pthread_mutex_unlock(&s->lock);
 	req->error++;
@@ -103,6 +106,15 @@ open_stage(struct stage *s)
 {
 	(void)pthread_mutex_lock(&s->lock);
 	s->is_open = true;
+	(void)pthread_cond_broadcast(&s->changed);
+	(void)pthread_mutex_unlock(&s->lock);
+}
+
+static void
+let_leave(struct stage *s, unsigned nr)
+{
+	(void)pthread_mutex_lock(&s->lock);
+	s->nr_may_leave = nr;
 	(void)pthread_cond_broadcast(&s->changed);
 	(void)pthread_mutex_unlock(&s->lock);
 }
@@ -268,6 +280,75 @@ who_has_company_holds_few(void **state)
 	assert_true(pool_free(p, 5));
 }
 
+/* Each of them is a sync. */
+static void
+submit_syncs(struct pool *p, struct pool_lane *lane, struct request *reqs,
+	     unsigned nr)
+{
+	unsigned i;
+
+	for (i = 0; i < nr; i++) {
+		reqs[i] = (struct request){ .run_syncs = true };
+		pool_submit(p, &reqs[i], lane, 0);
+	}
+}
+
+static void
+who_syncs_in_company_has_as_many(void **state)
+{
+	static struct request many[20], one, other;
+	struct pool_lane modest;
+	struct stage s;
+	struct pool *p;
+
+	(void)state;
+	stage_init(&s);
+	p = pool_new(&ops, &s, 16, 1);
+	pool_lane_init(&modest);
+	submit_syncs(p, &modest, &one, 1);
+	submit_syncs(p, &s.lane, many, 20);
+	wait_for(&s, &s.nr_inside, 2);
+	/* What is no sync does not wait for those. */
+	pool_submit(p, &other, &s.lane, 0);
+	wait_for(&s, &s.nr_inside, 3);
+	(void)pthread_mutex_lock(&s.lock);
+	assert_int_equal(3, s.nr_begun);
+	assert_in_range(other.uid, 1, 3);
+	(void)pthread_mutex_unlock(&s.lock);
+	/* One that waits can be taken back; the rest is done. */
+	assert_true(pool_cancel(p, &many[19]));
+	open_stage(&s);
+	wait_for(&s, &s.nr_done, 21);
+	assert_true(pool_free(p, 5));
+	assert_int_equal(0, s.lane.nr_syncs);
+}
+
+static void
+who_syncs_alone_again_has_more(void **state)
+{
+	static struct request many[30], one;
+	struct pool_lane modest;
+	struct stage s;
+	struct pool *p;
+
+	(void)state;
+	stage_init(&s);
+	p = pool_new(&ops, &s, 16, 1);
+	pool_lane_init(&modest);
+	submit_syncs(p, &modest, &one, 1);
+	let_leave(&s, 1);
+	wait_for(&s, &s.nr_done, 1);
+	submit_syncs(p, &s.lane, many, 30);
+	let_leave(&s, 5);
+	wait_for(&s, &s.nr_done, 5);
+	assert_int_equal(1, s.max_inside);
+	let_leave(&s, 12);
+	wait_for(&s, &s.nr_inside, 4);
+	open_stage(&s);
+	wait_for(&s, &s.nr_done, 31);
+	assert_true(pool_free(p, 5));
+}
+
 /* One worker, and @parked is put aside: another one was done after it. */
 static struct pool *
 pool_with_parked(struct stage *s, struct request *parked)
@@ -361,6 +442,8 @@ main(void)
 		cmocka_unit_test(those_who_ask_take_turns),
 		cmocka_unit_test(nobody_holds_all_workers),
 		cmocka_unit_test(who_has_company_holds_few),
+		cmocka_unit_test(who_syncs_in_company_has_as_many),
+		cmocka_unit_test(who_syncs_alone_again_has_more),
 		cmocka_unit_test(parked_holds_no_worker),
 		cmocka_unit_test(woken_before_it_is_put_aside),
 		cmocka_unit_test(parked_can_be_taken_back),
