@@ -2,17 +2,17 @@
 # tests, static, since they have to run in the initramfs.
 # The longest first.
 guest_scripts = \
-	%D%/test-guest-programs.sh \
+	%D%/test-guest-virtio.sh \
 	%D%/test-guest-acls.sh \
 	%D%/test-guest-caches.sh \
 	%D%/test-guest-dpkg.sh \
 	%D%/test-guest-fsx.sh \
 	%D%/test-guest-mounts.sh \
 	%D%/test-guest-nbd.sh \
+	%D%/test-guest-programs.sh \
 	%D%/test-guest-root.sh \
 	%D%/test-guest-together.sh \
 	%D%/test-guest-vfs.sh \
-	%D%/test-guest-virtio.sh \
 	%D%/test-guest-vsock.sh
 dist_check_SCRIPTS += $(guest_scripts)
 EXTRA_DIST += \

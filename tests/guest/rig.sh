@@ -284,25 +284,46 @@ rig_serve_steps() {
 	done
 }
 
+# rig_watch PID SECONDS: end that QEMU after them; where each of its processors
+# is goes to ./registers of its folder, which says, too, that it was late.
+rig_watch() {
+	local pid=$1 until=$((SECONDS + $2)) run=$RIG_RUN
+	while [ $SECONDS -lt $until ]; do
+		sleep 1
+		kill -0 "$pid" 2>/dev/null || return
+	done
+	echo "info registers -a" 1<>"$run/monitor.in"
+	timeout 3 cat "$run/monitor.out" >"$run/registers"
+	kill "$pid"
+	sleep 5
+	kill -KILL "$pid" 2>/dev/null
+}
+
 rig_boot() {
-	local initramfs=$1 seconds=$2 status hold in out
+	local initramfs=$1 seconds=$2 status hold in out watch
 	shift 2
 	RIG_RUN=$(mktemp -d "${tmp:-/tmp}/rig.XXXXXX") &&
-		mkfifo "$RIG_RUN"/steps.{in,out} || return 1
+		mkfifo "$RIG_RUN"/{steps,monitor}.{in,out} || return 1
 	rig_qemu "$initramfs" "$@"
 	# QEMU inherits hold: our reader waits for it, and ends with it.
 	exec {hold}<>"$RIG_RUN/steps.out" {in}<"$RIG_RUN/steps.out" \
 		{out}<>"$RIG_RUN/steps.in"
-	timeout -k 5 "$seconds" "${RIG_QEMU[@]}" -serial "file:$RIG_RUN/console" \
+	"${RIG_QEMU[@]}" -serial "file:$RIG_RUN/console" \
 		-chardev "pipe,id=steps,path=$RIG_RUN/steps" \
-		-serial chardev:steps </dev/null 2>"$RIG_RUN/qemu" &
+		-serial chardev:steps -mon chardev=monitor \
+		-chardev "pipe,id=monitor,path=$RIG_RUN/monitor" \
+		</dev/null 2>"$RIG_RUN/qemu" &
 	RIG_PID=$!
 	exec {hold}>&-
+	rig_watch "$RIG_PID" "$seconds" >/dev/null 2>&1 &
+	watch=$!
 	rig_serve_steps "$in" "$out"
 	wait "$RIG_PID"
 	status=$?
 	RIG_PID=
 	exec {in}<&- {out}>&-
+	[ ! -e "$RIG_RUN/registers" ] || status=124
+	kill "$watch" 2>/dev/null
 	tr -d '\r' <"$RIG_RUN/console" >"$RIG_RUN/log"
 	rig_report "$status" "$RIG_RUN"
 	status=$?
@@ -318,6 +339,7 @@ rig_report() {
 	if [ "$status" -ne 0 ]; then
 		rig_say "the guest did not end by itself ($status):"
 		tail -n 20 "$log" "$2/qemu" >&2
+		grep -E '^(CPU|RIP|RSP|CR|GS )' "$2/registers" >&2
 		return "$status"
 	fi
 	status=$(sed -n "s/^$RIG_MARK end //p" "$log")

@@ -6,7 +6,7 @@
 here=$(cd "$(dirname "$0")" && pwd)
 status=0
 export GUEST_PACKED="${GUEST_PACKED-newest}"
-for suite in ${SUITES:-vfs:newest fsx:stable together:newest}; do
+for suite in ${SUITES:-programs:stable vfs:newest fsx:stable together:newest}; do
 	echo "=== $suite"
 	RIG_KERNELS=${suite#*:} GUEST_TRANSPORT=virtio \
 		"$here/test-guest-${suite%:*}.sh"
