@@ -18,7 +18,9 @@
 #   rig_boot INITRAMFS SECONDS [NAME=VALUE...]
 #                            boot it; what JOB printed goes to stdout, its exit
 #                            status is ours; 124 on time-out. NAMEs are in
-#                            JOB's environment
+#                            JOB's environment. A kernel that gets stuck before
+#                            its first program, which nobody served anything,
+#                            is booted again, twice
 #   rig_accel                what QEMU is run with
 #   RIG_DEVICES              an array: more of QEMU's command line
 #   RIG_PROGRAM              an array: QEMU itself
@@ -40,6 +42,8 @@ RIG_MODULES="virtio_pci virtio_net 9pnet_fd 9pnet_virtio 9p virtio_blk nbd
 RIG_DEVICES=()
 RIG_PROGRAM=(qemu-system-x86_64)
 RIG_MARK="--8<-- veneer guest"
+# Until the first program, which takes 4 s where nothing else runs.
+RIG_INIT_SECONDS=120
 
 rig_say() {
 	echo "${RIG_NAME:-rig}: $*" >&2
@@ -195,7 +199,11 @@ rig_initramfs_begin() {
 	mount -t proc proc /proc
 	mount -t sysfs sys /sys
 	mount -t devtmpfs dev /dev 2>/dev/null
-	while read -r m; do insmod /lib/\$m || echo "cannot load \$m"; done </lib/order
+	echo "$RIG_MARK init"
+	while read -r m; do
+		echo "loading \$m"
+		insmod /lib/\$m || echo "cannot load \$m"
+	done </lib/order
 	INIT
 	chmod +x "$dir/init"
 	echo "$dir"
@@ -284,11 +292,16 @@ rig_serve_steps() {
 	done
 }
 
-# rig_watch PID SECONDS: end that QEMU after them; where each of its processors
-# is goes to ./registers of its folder, which says, too, that it was late.
+rig_has_init() { grep -qa "^$RIG_MARK init" "$RIG_RUN/console" 2>/dev/null; }
+
+# rig_watch PID SECONDS: end that QEMU after them, or after RIG_INIT_SECONDS; where
+# each of its processors is goes to ./registers of its folder, which says, too,
+# that it was late.
 rig_watch() {
-	local pid=$1 until=$((SECONDS + $2)) run=$RIG_RUN
+	local pid=$1 until=$((SECONDS + $2)) init=$((SECONDS + RIG_INIT_SECONDS))
+	local run=$RIG_RUN
 	while [ $SECONDS -lt $until ]; do
+		[ $SECONDS -lt $init ] || rig_has_init || break
 		sleep 1
 		kill -0 "$pid" 2>/dev/null || return
 	done
@@ -299,7 +312,8 @@ rig_watch() {
 	kill -KILL "$pid" 2>/dev/null
 }
 
-rig_boot() {
+# Leaves what it printed in RIG_RUN; its exit status is QEMU's.
+rig_boot_once() {
 	local initramfs=$1 seconds=$2 status hold in out watch
 	shift 2
 	RIG_RUN=$(mktemp -d "${tmp:-/tmp}/rig.XXXXXX") &&
@@ -325,10 +339,28 @@ rig_boot() {
 	[ ! -e "$RIG_RUN/registers" ] || status=124
 	kill "$watch" 2>/dev/null
 	tr -d '\r' <"$RIG_RUN/console" >"$RIG_RUN/log"
+	return "$status"
+}
+
+rig_boot() {
+	local status again
+	for again in yes yes no; do
+		rig_boot_once "$@"
+		status=$?
+		[ $again = yes ] && [ $status -eq 124 ] && ! rig_has_init || break
+		rig_say "the guest's kernel got stuck: booting it again"
+		rig_registers >&2
+		rm -rf "$RIG_RUN"
+	done
 	rig_report "$status" "$RIG_RUN"
 	status=$?
 	rm -rf "$RIG_RUN"
 	return "$status"
+}
+
+# Where it was when it was late.
+rig_registers() {
+	grep -aE '^(CPU|RIP|RSP|CR|GS )' "$RIG_RUN/registers" 2>/dev/null
 }
 
 # What the guest printed, and the exit status of its job.
@@ -338,8 +370,8 @@ rig_report() {
 		grep -v "^$RIG_MARK"
 	if [ "$status" -ne 0 ]; then
 		rig_say "the guest did not end by itself ($status):"
-		tail -n 20 "$log" "$2/qemu" >&2
-		grep -E '^(CPU|RIP|RSP|CR|GS )' "$2/registers" >&2
+		tail -n 40 "$log" "$2/qemu" >&2
+		rig_registers >&2
 		return "$status"
 	fi
 	status=$(sed -n "s/^$RIG_MARK end //p" "$log")
