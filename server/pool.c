@@ -37,7 +37,8 @@ enum { STATE_IDLE, STATE_QUEUED, STATE_RUNNING, STATE_PARKED, STATE_WOKEN };
 
 /* What those who sync have in hand; UINT_MAX: nobody does. */
 struct syncers {
-	const struct pool_lane *last, *begun; /* who asked, who began; compared */
+	const struct pool_lane *last,
+		*begun; /* who asked, who began; compared */
 	unsigned nr_last; /* of who asked last, when he did */
 	unsigned nr_other; /* of who did before */
 	unsigned nr_alone; /* so many have begun, all of the same one */
@@ -194,9 +195,9 @@ line_of(struct pool_lane *lane, const struct request *r)
 static struct request *
 take_from(struct pool *p, struct queue *q, struct pool_lane *lane)
 {
-	bool syncs = may_sync(q, lane) &&
-		     (STAILQ_EMPTY(&lane->waiting) ||
-		      2 * lane->nr_syncing <= lane->nr_running);
+	bool syncs =
+		may_sync(q, lane) && (STAILQ_EMPTY(&lane->waiting) ||
+				      2 * lane->nr_syncing <= lane->nr_running);
 	struct pool_line *line = syncs ? &lane->syncs : &lane->waiting;
 	struct request *r = STAILQ_FIRST(line);
 
