@@ -37,8 +37,8 @@ enum { STATE_IDLE, STATE_QUEUED, STATE_RUNNING, STATE_PARKED, STATE_WOKEN };
 
 /* What those who sync have in hand; UINT_MAX: nobody does. */
 struct syncers {
-	const struct pool_lane *last,
-		*begun; /* who asked, who began; compared */
+	const struct pool_lane *last; /* who asked; only compared */
+	const struct pool_lane *begun; /* whose began; only compared */
 	unsigned nr_last; /* of who asked last, when he did */
 	unsigned nr_other; /* of who did before */
 	unsigned nr_alone; /* so many have begun, all of the same one */

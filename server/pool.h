@@ -15,8 +15,8 @@ struct pool;
 
 /* Who asks: a connection. All of it under the pool's lock. */
 struct pool_lane {
-	STAILQ_HEAD(pool_line, request)
-	waiting, syncs; /* run_syncs: the latter */
+	STAILQ_HEAD(pool_line, request) waiting;
+	struct pool_line syncs; /* what has run_syncs */
 	TAILQ_ENTRY(pool_lane) by_queue; /* while is_ready */
 	unsigned queue; /* that of what waits */
 	unsigned nr_running, nr_syncing; /* the latter are of the former */
