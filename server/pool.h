@@ -55,7 +55,8 @@ struct pool *pool_new(const struct pool_ops *ops, void *ctx,
 
 void pool_lane_init(struct pool_lane *lane);
 
-/* Does not block; @req->run_syncs is set. @lane lives until complete() was called, or @req taken back. */
+/* Does not block; @req->run_syncs is set. @lane lives until complete() was
+ * called, or @req taken back. */
 void pool_submit(struct pool *p, struct request *req, struct pool_lane *lane,
 		 unsigned queue);
 

@@ -352,7 +352,7 @@ rig_boot() {
 		rig_registers >&2
 		rm -rf "$RIG_RUN"
 	done
-	rig_report "$status" "$RIG_RUN"
+	rig_report "$status"
 	status=$?
 	rm -rf "$RIG_RUN"
 	return "$status"
@@ -365,12 +365,12 @@ rig_registers() {
 
 # What the guest printed, and the exit status of its job.
 rig_report() {
-	local status=$1 log=$2/log
+	local status=$1 log=$RIG_RUN/log
 	sed -n "/^$RIG_MARK begin/,/^$RIG_MARK end/p" "$log" |
 		grep -v "^$RIG_MARK"
 	if [ "$status" -ne 0 ]; then
 		rig_say "the guest did not end by itself ($status):"
-		tail -n 40 "$log" "$2/qemu" >&2
+		tail -n 40 "$log" "$RIG_RUN/qemu" >&2
 		rig_registers >&2
 		return "$status"
 	fi

@@ -12,6 +12,7 @@ server_unit_tests = \
 	%D%/test-pool \
 	%D%/test-stream-resume \
 	%D%/test-run-close \
+	%D%/test-run-syncs \
 	%D%/test-turns \
 	%D%/test-inflight-packed \
 	%D%/test-vring \
@@ -57,6 +58,9 @@ TESTS += $(server_unit_tests)
 %C%_test_run_close_SOURCES = %D%/test-run-close.c
 %C%_test_run_close_CPPFLAGS = $(SERVER_TEST_CPPFLAGS)
 %C%_test_run_close_LDADD = liblayersfixture.a $(SERVER_TEST_LDADD)
+%C%_test_run_syncs_SOURCES = %D%/test-run-syncs.c
+%C%_test_run_syncs_CPPFLAGS = $(SERVER_TEST_CPPFLAGS)
+%C%_test_run_syncs_LDADD = liblayersfixture.a $(SERVER_TEST_LDADD)
 TLS_TEST_CPPFLAGS = $(SERVER_TEST_CPPFLAGS) $(GNUTLS_CFLAGS)
 %C%_test_tls_end_SOURCES = %D%/test-tls-end.c %D%/tls-fixture.c \
 	%D%/tls-fixture.h

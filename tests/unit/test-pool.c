@@ -280,6 +280,19 @@ who_has_company_holds_few(void **state)
 	assert_true(pool_free(p, 5));
 }
 
+/* 16 workers, one queue, and a lane beside that of @s. */
+static struct pool *
+pool_for_two(struct stage *s, struct pool_lane *modest)
+{
+	struct pool *p;
+
+	stage_init(s);
+	p = pool_new(&ops, s, 16, 1);
+	assert_non_null(p);
+	pool_lane_init(modest);
+	return p;
+}
+
 /* Each of them is a sync. */
 static void
 submit_syncs(struct pool *p, struct pool_lane *lane, struct request *reqs,
@@ -299,12 +312,9 @@ who_syncs_in_company_has_as_many(void **state)
 	static struct request many[20], one, other;
 	struct pool_lane modest;
 	struct stage s;
-	struct pool *p;
+	struct pool *p = pool_for_two(&s, &modest);
 
 	(void)state;
-	stage_init(&s);
-	p = pool_new(&ops, &s, 16, 1);
-	pool_lane_init(&modest);
 	submit_syncs(p, &modest, &one, 1);
 	submit_syncs(p, &s.lane, many, 20);
 	wait_for(&s, &s.nr_inside, 2);
@@ -329,12 +339,9 @@ who_syncs_alone_again_has_more(void **state)
 	static struct request many[30], one;
 	struct pool_lane modest;
 	struct stage s;
-	struct pool *p;
+	struct pool *p = pool_for_two(&s, &modest);
 
 	(void)state;
-	stage_init(&s);
-	p = pool_new(&ops, &s, 16, 1);
-	pool_lane_init(&modest);
 	submit_syncs(p, &modest, &one, 1);
 	let_leave(&s, 1);
 	wait_for(&s, &s.nr_done, 1);
