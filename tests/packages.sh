@@ -3,7 +3,8 @@
 
 PACKAGES_BUILD="autoconf automake gcc libc6-dev libev-dev
 	libgnutls28-dev make pkg-config systemtap-sdt-dev"
-PACKAGES_GUEST="attr busybox-static cpio kmod libnbd-bin qemu-system-x86"
+PACKAGES_GUEST="attr busybox-static cpio kmod libnbd-bin qemu-system-x86
+	xz-utils zstd"
 PACKAGES_CHECK="acl btrfs-progs clang clang-format diod e2fsprogs fio
 	gnutls-bin libcap2-bin libclang-rt-14-dev libcmocka-dev mandoc mmdebstrap
 	nbdkit perl-base python3-libnbd python3-minimal qemu-utils strace

@@ -39,6 +39,8 @@ RIG_SMP=${RIG_SMP:-1}
 # crc32c_generic is what ext4 asks for by another name, where it is a module.
 RIG_MODULES="virtio_pci virtio_net 9pnet_fd 9pnet_virtio 9p virtio_blk nbd
 	crc32c_generic ext4 virtiofs vsock_loopback"
+RIG_CMDLINE="console=ttyS0 quiet loglevel=1 panic=-1 mitigations=off"
+RIG_CMDLINE+=" cryptomgr.notests"
 RIG_DEVICES=()
 RIG_PROGRAM=(qemu-system-x86_64)
 RIG_MARK="--8<-- veneer guest"
@@ -75,7 +77,8 @@ rig_backports_apt() {
 
 # Unpacked whole, and with the modules that are wanted today.
 rig_is_complete() {
-	[ "$(cat "$RIG_KERNEL/complete" 2>/dev/null)" = "$RIG_MODULES" ]
+	[ -f "$RIG_KERNEL/image" ] &&
+		[ "$(cat "$RIG_KERNEL/complete" 2>/dev/null)" = "$RIG_MODULES" ]
 }
 
 # What package $1 depends on, of names that match $2.
@@ -122,15 +125,36 @@ rig_fetch_kernel() {
 	version=$(basename "$tmp"/root/lib/modules/*)
 	depmod -b "$tmp/root" "$version"
 	mkdir -p "$tmp/kernel/modules"
-	cp "$tmp/root/boot/vmlinuz-$version" "$tmp/kernel/vmlinuz" 2>/dev/null ||
-		cp "$tmp/root/lib/modules/$version/vmlinuz" "$tmp/kernel/" ||
-		return 1
+	mv "$tmp/root/boot/vmlinuz-$version" "$tmp/vmlinuz" 2>/dev/null ||
+		mv "$tmp/root/lib/modules/$version/vmlinuz" "$tmp/" || return 1
+	rig_unpack_image "$tmp/vmlinuz" "$tmp/kernel/image" ||
+		mv "$tmp/vmlinuz" "$tmp/kernel/image"
 	rig_pick_modules "$tmp/root" "$version" "$tmp/kernel/modules"
 	echo "$version" >"$tmp/kernel/version"
 	echo "$RIG_MODULES" >"$tmp/kernel/complete"
 	rm -rf "$RIG_KERNEL"
 	mv "$tmp/kernel" "$RIG_KERNEL"
 	rm -rf "$tmp"
+}
+
+# rig_field FILE OFFSET SIZE: an unsigned number in it.
+rig_field() { od -An -t "u$3" -j "$2" -N "$3" "$1" | tr -d ' '; }
+
+# rig_unpack_image BZIMAGE OUT: the kernel in it, an ELF file that QEMU boots by
+# itself (PVH): a guest has not to unpack it by emulated instructions each time.
+# Fields of Linux' Documentation/arch/x86/boot.rst; the length of what is packed
+# counts that of what comes out, its last four bytes.
+rig_unpack_image() {
+	local at length program
+	at=$((($(rig_field "$1" 0x1f1 1) + 1) * 512 + $(rig_field "$1" 0x248 4)))
+	length=$(($(rig_field "$1" 0x24c 4) - 4))
+	case $(od -An -t x1 -j $at -N 4 "$1") in
+	' fd 37 7a 58') program=xz ;;
+	' 28 b5 2f fd') program=zstd ;;
+	*) return 1 ;;
+	esac
+	tail -c +$((at + 1)) "$1" | head -c $length | $program -dcq >"$2" &&
+		od -An -c -N 4 "$2" | grep -q 'E *L *F'
 }
 
 rig_prepare() {
@@ -261,7 +285,9 @@ rig_initramfs_root() {
 # /dev/kvm may be there and yet not work: try it.
 rig_accel() {
 	if [ -z "${RIG_ACCEL:-}" ]; then
-		RIG_ACCEL="-accel tcg,thread=multi -cpu max"
+		# Emulated, an instruction that moves many bytes does it one by one;
+		# without ERMS, Linux moves eight.
+		RIG_ACCEL="-accel tcg,thread=multi -cpu max,-erms,-fsrm"
 		if [ -w /dev/kvm ] && (timeout 5 qemu-system-x86_64 \
 			-accel kvm -cpu host -display none -S -monitor stdio \
 			<<<quit) >/dev/null 2>&1; then
@@ -276,10 +302,10 @@ rig_qemu() {
 	local initramfs=$1
 	shift
 	RIG_QEMU=("${RIG_PROGRAM[@]}" $(rig_accel) -m 768 -smp $RIG_SMP -nodefaults
-		-display none -no-reboot -kernel "$RIG_KERNEL/vmlinuz"
+		-display none -no-reboot -kernel "$RIG_KERNEL/image"
 		-initrd "$initramfs" -netdev user,id=n0
 		-device virtio-net-pci,netdev=n0 "${RIG_DEVICES[@]}"
-		-append "console=ttyS0 quiet loglevel=1 panic=-1 mitigations=off $*")
+		-append "$RIG_CMDLINE $*")
 }
 
 # Do what the guest asks for until QEMU, which alone holds the other end, ends.
