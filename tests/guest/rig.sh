@@ -234,7 +234,7 @@ rig_initramfs_begin() {
 }
 
 rig_initramfs_end() {
-	(cd "$1" && find . | cpio --quiet -o -H newc -R 0:0 | gzip -1) >"$2"
+	(cd "$1" && find . | cpio --quiet -o -H newc -R 0:0) >"$2"
 	rm -rf "$1"
 }
 
