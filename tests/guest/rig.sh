@@ -18,9 +18,9 @@
 #   rig_boot INITRAMFS SECONDS [NAME=VALUE...]
 #                            boot it; what JOB printed goes to stdout, its exit
 #                            status is ours; 124 on time-out. NAMEs are in
-#                            JOB's environment. A kernel that gets stuck before
-#                            its first program, which nobody served anything,
-#                            is booted again, twice
+#                            JOB's environment. A kernel that gets stuck or
+#                            dies before its first program, which nobody served
+#                            anything, is booted again, twice
 #   rig_accel                what QEMU is run with
 #   RIG_DEVICES              an array: more of QEMU's command line
 #   RIG_PROGRAM              an array: QEMU itself
@@ -373,8 +373,10 @@ rig_boot() {
 	for again in yes yes no; do
 		rig_boot_once "$@"
 		status=$?
-		[ $again = yes ] && [ $status -eq 124 ] && ! rig_has_init || break
-		rig_say "the guest's kernel got stuck: booting it again"
+		[ $again = yes ] && [ $status -eq 124 -o $status -eq 0 ] &&
+			! rig_has_init || break
+		rig_say "the guest's kernel got stuck or died: booting it again"
+		tail -n 20 "$RIG_RUN/log" >&2
 		rig_registers >&2
 		rm -rf "$RIG_RUN"
 	done
