@@ -127,17 +127,6 @@ static const struct failing {
 	{ "fsync=strict", DIRS, NULL, "write-flush d/s/three" },
 };
 
-/*
- * ASan: what is forked here at each change is copied with all that was ever
- * freed; it keeps the last 8 MB of that, not 256.
- */
-const char *__asan_default_options(void);
-const char *
-__asan_default_options(void)
-{
-	return "quarantine_size_mb=8";
-}
-
 static bool dying; /* the process, that is; else its changes fail */
 static char old[SNAPSHOT_MAX], new[SNAPSHOT_MAX], now[SNAPSHOT_MAX];
 static char kernel_old[SNAPSHOT_MAX], kernel_new[SNAPSHOT_MAX];
